@@ -1,0 +1,1 @@
+"""Words every room shares. Pure; standard library only."""

@@ -1,0 +1,40 @@
+"""The ASGI application: routes over the wired services, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from modelyard import __version__
+from modelyard.infra.http.call import HttpKit
+from modelyard.infra.http.problems import add_problem_handlers
+from modelyard.server.routes import add_routes
+from modelyard.server.wiring import Platform
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The control plane over a wired platform; its background work starts and stops with the application."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(platform.start)
+        try:
+            yield
+        finally:
+            await run_in_threadpool(platform.stop)
+
+    app = FastAPI(
+        title="Modelyard",
+        version=__version__,
+        summary="Deploys, manages, governs and secures machine-learning models.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.kit = HttpKit(platform.database, platform.authenticator, platform.authorizer, platform.clock)
+    add_problem_handlers(app)
+    add_routes(app, platform)
+    return app

@@ -1,0 +1,107 @@
+"""From a template and values to a page with its security headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from modelyard.infra.http.call import Call
+from modelyard.infra.http.problems import STATUS
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.errors import PlatformError
+from modelyard.web.assets import asset_url
+
+# Nothing inline, nothing from elsewhere, no frames, forms only to ourselves.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cache-control": "no-store",
+    "cross-origin-opener-policy": "same-origin",
+}
+NAVIGATION = (
+    ("Home", "/ui/"),
+    ("Models", "/ui/models"),
+    ("Endpoints", "/ui/endpoints"),
+    ("Releases", "/ui/releases"),
+    ("Builds", "/ui/builds"),
+    ("Callers", "/ui/callers"),
+    ("Nodes", "/ui/nodes"),
+    ("Audit", "/ui/audit"),
+)
+
+
+class Pages:
+    """Renders the templates; one per application."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._templates = jinja2.Environment(
+            loader=jinja2.PackageLoader("modelyard.web"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(asset=asset_url, navigation=NAVIGATION)
+        self._templates.globals.update(crumbs=(), notice=None, command="", here="", viewer=None)
+        self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
+        self._templates.filters["bytes"] = readable_size
+
+    def show(self, call: Call | None, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """The page, with the person who looks at it as `viewer` and what a redirect left to say as `notice`."""
+        viewer = call.principal if call is not None and call.principal.kind != "anonymous" else None
+        if call is not None and "notice" not in values:
+            values["notice"] = notice_of(call.request)
+        text = self._templates.get_template(template).render(viewer=viewer, **values)
+        return HTMLResponse(text, status, HEADERS)
+
+    def show_error(self, call: Call | None, error: PlatformError, request_id: str) -> HTMLResponse:
+        """What was got, what was expected, what to do next, as a page."""
+        return self.show(call, "error.html", STATUS[error.kind], error=error, request_id=request_id)
+
+
+def notice_of(request: Request) -> Mapping[str, str] | None:
+    """What the last action has to say, from the query (`done=`), shown once and escaped."""
+    done = request.query_params.get("done", "")[:300]
+    return {"tone": "good", "text": done, "hint": ""} if done else None
+
+
+def see_other(path: str) -> RedirectResponse:
+    """After a form: the browser reads the page anew, and a reload repeats nothing."""
+    return RedirectResponse(path, 303, {"cache-control": "no-store"})
+
+
+def time_ago(moment: datetime, now: datetime) -> str:
+    """`12 s ago`, `3 min ago`, `2 h ago`, `5 days ago`, then the date."""
+    seconds = (now - moment.astimezone(UTC)).total_seconds()
+    if seconds < 0:
+        return f"in {_span(-seconds)}"
+    return f"{_span(seconds)} ago" if seconds < 30 * 86_400 else moment.strftime("%Y-%m-%d")
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {'day' if unit == 'days' and count == 1 else unit}"
+    return f"{int(seconds)} s"
+
+
+def readable_size(size_bytes: int) -> str:
+    """`812 B`, `1.2 kB`, `3.4 MB`."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / os.environ.get("VENV", ".venv")  # lint-skip: environment set-up runs before any settings module exists
+VENV = ROOT / os.environ.get("VENV", ".venv")
 BOOT = ROOT / ".venv-boot"
 REQUIREMENTS = ROOT / "requirements"
 STAMP = VENV / "modelyard-setup.json"
@@ -36,7 +36,7 @@ class SetupError(Exception):
 
 def newest_python() -> str:
     """Path of the newest suitable interpreter on the path: `PYTHON` if given, else 3.14 down to 3.11, else ours."""
-    named = os.environ.get("PYTHON")  # lint-skip: environment set-up runs before any settings module exists
+    named = os.environ.get("PYTHON")
     names = [named] if named else [f"python3.{minor}" for minor in range(PYTHON_MAX[1], PYTHON_MIN[1] - 1, -1)]
     for name in [*names, *([] if named else ["python3", sys.executable])]:
         found = interpreter(name)
@@ -121,7 +121,7 @@ def bring_uv(python: str) -> None:
 def uv_environment(python: str) -> dict[str, str]:
     """uv reads none of pip's settings: hand it the index, folders and certificate that pip was told to use. Hashes
     make every index equal, so the best match may come from any of them."""
-    environment = dict(os.environ)  # lint-skip: environment set-up hands its own environment to uv
+    environment = dict(os.environ)
     environment.pop("VIRTUAL_ENV", None)
     environment["UV_PROJECT_ENVIRONMENT"] = str(VENV)
     answer = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)

@@ -1,0 +1,1 @@
+"""Starting, stopping and outliving child processes; where run-time sockets lie."""

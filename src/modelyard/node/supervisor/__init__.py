@@ -1,0 +1,1 @@
+"""Makes desired state true on this machine: replicas that listen, endpoints that answer."""

@@ -25,5 +25,5 @@ def check(tree: Tree) -> Iterator[Finding]:
                 yield source.at(
                     line,
                     CODE,
-                    f"{part['module']} sees the standard library and {', '.join(part['also'])}, not {name}: {part['reason']}",
+                    f"{part['module']} sees the standard library and its own, not {name}: {part['reason']}",
                 )

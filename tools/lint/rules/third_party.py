@@ -17,7 +17,7 @@ def check(tree: Tree) -> Iterator[Finding]:
     for source in tree.product():
         for line, name in source.imports:
             parts = name.split(".")
-            for known in (parts[0], ".".join(parts[:2])):
+            for known in {parts[0], ".".join(parts[:2])}:
                 leash = by_name.get(known)
                 if leash and not matches(source.module, leash["where"]):
                     yield source.at(line, CODE, f"{known} only in {', '.join(leash['where'])}: {leash['reason']}")

@@ -1,0 +1,16 @@
+"""Durable background work: job rows written in a request's transaction, run by DBOS. The only DBOS here."""
+
+from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterrupted, JobState
+from modelyard.infra.jobs.runner import JobHandler, JobRun, Jobs, JobsSettings
+
+__all__ = [
+    "Job",
+    "JobCancelled",
+    "JobFailed",
+    "JobHandler",
+    "JobInterrupted",
+    "JobRun",
+    "JobState",
+    "Jobs",
+    "JobsSettings",
+]

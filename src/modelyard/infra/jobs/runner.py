@@ -1,0 +1,285 @@
+"""Runs job rows as DBOS workflows.
+
+A request's transaction writes a row in `job_runs`. Once it is committed, and every second besides, the reconciler
+starts the workflow *with the row's id*, which is idempotent: however often it tries, and wherever the process dies in
+between, there is one run. (A workflow is never started inside an open transaction: on the same SQLite file that would
+block for over a minute; DBOS has a file of its own.) After a kill the workflow goes on at the step it was in.
+
+One installation has one runner per process, because DBOS keeps its state in globals.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
+from dbos import error as dbos_errors
+
+from modelyard.infra.db.database import Database, UnitOfWork
+from modelyard.infra.jobs import store
+from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterrupted, error_of, is_transient
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.ids import new_id
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Pinned: DBOS only resumes workflows of its own version, and ours must outlive upgrades. A change to a handler's steps
+# goes through `JobRun.patched`.
+APPLICATION_VERSION = "1"
+_ENDED = {
+    "SUCCESS": "succeeded",
+    "ERROR": "failed",
+    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
+    "CANCELLED": "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobsSettings:
+    """`url`: `sqlite:////path/jobs.db` or a PostgreSQL database of its own schema. `running_max`: jobs at
+    once; `listen_s`: how often DBOS looks at its database, and so the longest a stop takes."""
+
+    url: str
+    running_max: int = 8
+    scan_s: float = 1.0
+    tries: int = 4
+    first_pause_s: float = 0.5
+    listen_s: float = 1.0
+
+
+class JobRun:
+    """What a handler works with. The handler itself must be deterministic: everything that reads or changes the world
+    happens in `step`."""
+
+    def __init__(self, job_id: str, subject_id: str, jobs: Jobs) -> None:
+        self.job_id = job_id
+        self.subject_id = subject_id
+        self._jobs = jobs
+
+    def step(self, name: str, action: Callable[[], T]) -> T:
+        """Runs the action and keeps its answer, a JSON value: after a crash a finished step is not run again. An action
+        that was cut off is, so it must be idempotent. Transient errors are tried again; others raise JobFailed."""
+        settings = self._jobs.settings
+
+        def guarded() -> Any:
+            try:
+                return {"answer": action()}
+            except Exception as cause:
+                if is_transient(cause):
+                    raise
+                if not isinstance(cause, JobFailed) and error_of(cause)["code"] == "internal":
+                    log.exception("job %s failed in step %s", self.job_id, name)
+                return {"error": error_of(cause)}
+
+        try:
+            outcome = DBOS.run_step(
+                {
+                    "name": name,
+                    "retries_allowed": True,
+                    "max_attempts": settings.tries,
+                    "interval_seconds": settings.first_pause_s,
+                    "backoff_rate": 3.0,
+                    "should_retry": is_transient,
+                },
+                guarded,
+            )
+        except dbos_errors.DBOSWorkflowCancelledError:
+            raise JobCancelled from None
+        except Exception as cause:
+            # The last transient error, or DBOS's word that all tries were used up.
+            raise JobFailed(error_of(_last_of(cause))) from cause
+        if "error" in outcome:
+            raise JobFailed(outcome["error"])
+        answer: T = outcome["answer"]
+        return answer
+
+    def patched(self, name: str) -> bool:
+        """Whether this run takes the code as changed under this name; runs begun before go the old way to their end."""
+        return DBOS.patch(name)
+
+
+JobHandler = Callable[[JobRun], None]
+
+
+class Jobs:
+    """Registers handlers, takes requests, runs them."""
+
+    def __init__(self, database: Database, settings: JobsSettings, clock: Clock) -> None:
+        self.settings = settings
+        self._database = database
+        self._clock = clock
+        self._handlers: dict[str, JobHandler] = {}
+        self._nudge = threading.Event()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._running: set[str] = set()
+        self._workflow: Callable[[str, str, str], None] | None = None
+
+    def register(self, name: str, handler: JobHandler) -> None:
+        """Before `start`; the name is stored with each job and never changes its meaning."""
+        if name in self._handlers:
+            raise ValueError(f"a handler for {name!r} is registered already")
+        self._handlers[name] = handler
+
+    def request(self, uow: UnitOfWork, name: str, subject_id: str) -> str:
+        """Asks for a run in the caller's transaction; it starts once that is committed. Returns the job's id."""
+        if name not in self._handlers:
+            raise ValueError(f"no handler is registered for {name!r}")
+        job = Job(new_id("jo"), name, subject_id, "requested", self._clock.now())
+        store.add_job(uow, job)
+        uow.after_commit(self._nudge.set)
+        return job.id
+
+    def cancel(self, uow: UnitOfWork, job_id: str) -> None:
+        """No further step begins; one that is running ends on its own or by the subject's own state."""
+        if store.mark_ended(uow, job_id, "cancelled", self._clock.now(), None):
+            uow.after_commit(lambda: self._cancel_workflow(job_id))
+
+    def start(self) -> None:
+        """Launches DBOS, which resumes what was cut off, and the reconciler."""
+        _prepare_file(self.settings.url)
+        logging.getLogger("dbos").setLevel(logging.WARNING)
+        config: DBOSConfig = {
+            "name": "modelyard",
+            "system_database_url": self.settings.url,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": "local",
+            "log_level": "WARNING",
+            "enable_otlp": False,
+            "serializer": _JsonSerializer(),
+            "notification_listener_polling_interval_sec": self.settings.listen_s,
+        }
+        DBOS(config=config)
+
+        def run_job(job_id: str, name: str, subject_id: str) -> None:
+            self._run(job_id, name, subject_id)
+
+        self._workflow = DBOS.workflow(name="run_job", max_recovery_attempts=1000)(run_job)
+        DBOS.launch()
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends without waiting for running steps; the next start takes them up again."""
+        self._stopping.set()
+        self._nudge.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+            self._thread = None
+        DBOS.destroy(destroy_registry=True)
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def check_running(self) -> None:
+        """For steps that wait: raises JobInterrupted when the process is ending; the step is taken up again later."""
+        if self._stopping.is_set():
+            raise JobInterrupted
+
+    def reconcile(self) -> None:
+        """Starts what is requested, and closes rows whose workflow ended without saying so (killed in between)."""
+        names = list(self._handlers)
+        with self._database.reading() as uow:
+            started = store.list_jobs_in(uow, "started", names, 1000)
+            room = self.settings.running_max - len(started)
+            requested = store.list_jobs_in(uow, "requested", names, room) if room > 0 else []
+        for job in requested:
+            self._start(job)
+        for job in started:
+            if job.id not in self._running:
+                self._look_after(job)
+
+    def _reconcile_forever(self) -> None:
+        while not self._stopping.is_set():
+            self._nudge.clear()
+            try:
+                self.reconcile()
+            except Exception:
+                log.exception("the job reconciler met an error and goes on")
+            self._nudge.wait(self.settings.scan_s)
+
+    def _start(self, job: Job) -> None:
+        if self._workflow is None:
+            raise RuntimeError("jobs were not started")
+        with self._database.transaction() as uow:
+            store.mark_started(uow, job.id)
+        with SetWorkflowID(job.id):
+            DBOS.start_workflow(self._workflow, job.id, job.name, job.subject_id)
+
+    def _look_after(self, job: Job) -> None:
+        """A row says started, but nothing runs here: DBOS is resuming it, has ended it, or never heard of it."""
+        status = DBOS.get_workflow_status(job.id)
+        if status is None:
+            self._start(job)
+        elif status.status in _ENDED:
+            self._end(job.id, _ENDED[status.status], None)
+
+    def _run(self, job_id: str, name: str, subject_id: str) -> None:
+        """The one workflow: every job is it, under the row's id."""
+        self._running.add(job_id)
+        try:
+            self._handlers[name](JobRun(job_id, subject_id, self))
+            self._end(job_id, "succeeded", None)
+        except (JobCancelled, dbos_errors.DBOSWorkflowCancelledError):
+            self._end(job_id, "cancelled", None)
+        except Exception as cause:
+            if self._stopping.is_set():
+                raise JobInterrupted from cause
+            if not isinstance(cause, JobFailed):
+                log.exception("job %s (%s of %s) failed", job_id, name, subject_id)
+            self._end(job_id, "failed", error_of(cause))
+        finally:
+            self._running.discard(job_id)
+            self._nudge.set()
+
+    def _end(self, job_id: str, state: Any, error: dict[str, Any] | None) -> None:
+        with self._database.transaction() as uow:
+            store.mark_ended(uow, job_id, state, self._clock.now(), error)
+
+    def _cancel_workflow(self, job_id: str) -> None:
+        if self._thread is not None:
+            with contextlib.suppress(Exception):
+                DBOS.cancel_workflow(job_id)
+
+
+class _JsonSerializer(Serializer):
+    """Checkpoints as JSON: nothing is ever unpickled in the control plane, not even from our own file."""
+
+    def serialize(self, data: Any) -> str:
+        if isinstance(data, BaseException):
+            return json.dumps({"$error": [type(data).__name__, str(data)[:4000]]})
+        return json.dumps(data, allow_nan=False)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        value = json.loads(serialized_data)
+        if isinstance(value, dict) and "$error" in value:
+            return RuntimeError(": ".join(value["$error"]))
+        return value
+
+    def name(self) -> str:
+        return "modelyard_json"
+
+
+def _last_of(cause: Exception) -> Exception:
+    errors = getattr(cause, "errors", None)
+    return errors[-1] if isinstance(errors, list) and errors and isinstance(errors[-1], Exception) else cause
+
+
+def _prepare_file(url: str) -> None:
+    """WAL, so that a checkpoint costs one write and readers never wait; the mode stays with the file."""
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")

@@ -10,7 +10,7 @@ from tools.lint.source import Finding, Tree
 
 CODE = "route-permission"
 VERBS = {"get", "post", "put", "patch", "delete", "head", "options", "api_route", "route", "websocket"}
-DECLARATIONS = {"require", "authenticated", "public"}
+DECLARATIONS = {"require", "authenticated", "public", "node_call"}
 
 
 def check(tree: Tree) -> Iterator[Finding]:
@@ -25,7 +25,9 @@ def check(tree: Tree) -> Iterator[Finding]:
                 routes = [decorator for decorator in node.decorator_list if _is_route(decorator)]
                 if routes and not _mentions([node.args, *routes], names):
                     yield source.at(
-                        node.lineno, CODE, f"route {node.name} declares no require(), authenticated() or public()"
+                        node.lineno,
+                        CODE,
+                        f"route {node.name} declares no require(), authenticated(), public() or node_call()",
                     )
 
 

@@ -19,3 +19,9 @@ def test_own_part_and_service_of_another_pass(lint):
     }
     wiring = {"src/modelyard/server/wiring.py": "from modelyard.registry.models.api import router"}
     assert lint(slice_private, own | service | wiring) == []
+
+
+def test_tables_may_name_a_foreign_key_of_other_tables_but_a_store_may_not_read_them(lint):
+    line = "from modelyard.identity.projects.tables import projects"
+    assert lint(slice_private, {"src/modelyard/registry/models/tables.py": line}) == []
+    assert len(lint(slice_private, {"src/modelyard/registry/models/store.py": line})) == 1

@@ -115,7 +115,6 @@ class EnvoyProcess:
 
     async def _drain(self) -> None:
         await self._admin.drain()
-        while (await self._admin.statistics("http.public.downstream_rq_active")).get(
-            "http.public.downstream_rq_active", 0
-        ):
+        name = "http.public.downstream_rq_active"
+        while (await self._admin.statistics(name)).get(name, 0):  # noqa: ASYNC110 another process tells no event
             await asyncio.sleep(0.05)

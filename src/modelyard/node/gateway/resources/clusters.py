@@ -18,6 +18,8 @@ def worker_cluster(version_id: str, socket_path: str) -> Message:
     """A version's workers behind one socket. No health check: it would wake an idle worker."""
     cluster = protos.Cluster(name=names.worker_cluster(version_id), type="STATIC")
     _connect(cluster, socket_path, idle_s=60)
+    worker = cluster.load_assignment.endpoints[0].lb_endpoints[0]
+    worker.metadata.filter_metadata[names.METADATA].update(names.MODEL_ANSWER_HEADERS)
     cluster.circuit_breakers.thresholds.add(
         max_connections={"value": CONNECTIONS_MAX},
         max_pending_requests={"value": WAITING_MAX},

@@ -70,11 +70,6 @@ def target_route(target: Target, body_bytes_default: int) -> Message:
         return route
     route.request_headers_to_remove.extend(REQUEST_HEADERS_REMOVED)
     route.response_headers_to_remove.extend(ANSWER_HEADERS_REMOVED)
-    # Answers come from a model: a browser must neither guess a type nor run anything out of them.
-    for name, value in (("x-content-type-options", "nosniff"), ("content-security-policy", "sandbox")):
-        route.response_headers_to_add.add(
-            header={"key": name, "value": value}, append_action="OVERWRITE_IF_EXISTS_OR_ADD"
-        )
     _forward(route.route, target)
     return route
 
@@ -132,7 +127,7 @@ def _only_live_version(target: Target, callers: Message) -> Message:
 
 def rate_limit(target: Target) -> Message:
     """Token buckets of one second: the endpoint's own, and one for each caller that has a budget."""
-    limit = protos.LocalRateLimit(
+    return protos.LocalRateLimit(
         stat_prefix="rate",
         token_bucket=_bucket(target.requests_per_s or UNLIMITED_PER_S),
         filter_enabled=ALWAYS,
@@ -149,7 +144,6 @@ def rate_limit(target: Target) -> Message:
             if caller.requests_per_s
         ],
     )
-    return limit
 
 
 ALWAYS = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}

@@ -36,10 +36,12 @@ NO_WORKER = f"The model behind {names.route_metadata('endpoint')} broke off or c
 MALFORMED = (
     "The request is malformed (%RESPONSE_CODE_DETAILS%). Escaped slashes in a path are not accepted, for one thing."
 )
+NOTHING_HERE = "There is nothing at this address."
 CONTROL_AWAY = "The control plane is not answering. Predictions go on without it; try again in a moment."
 
 BEARER = {"www-authenticate": 'Bearer realm="modelyard"'}
 INVALID_TOKEN = {"www-authenticate": 'Bearer realm="modelyard", error="invalid_token"'}
+TITLES: dict[int | None, str] = {400: "Bad request", 404: "Not found", 503: "Unavailable"}
 RETRY = {"retry-after": "1"}
 
 
@@ -48,7 +50,8 @@ def local_replies() -> dict[str, Any]:
     return {
         "mappers": [
             _data(_details("jwt_authn_access_denied{Jwt_is_missing}"), BAD_TOKEN, status=401, headers=BEARER),
-            _data(_status(401), BAD_TOKEN, headers=INVALID_TOKEN),
+            # The filter answers 403 to a token for another audience: it too is a token that is not accepted here.
+            _data(_details_begin("jwt_authn_access_denied"), BAD_TOKEN, status=401, headers=INVALID_TOKEN),
             _data(
                 _details(f"rbac_access_denied_matched_policy[{names.REVOKED_POLICY}]"),
                 REVOKED,
@@ -66,7 +69,10 @@ def local_replies() -> dict[str, Any]:
             _data(_status(400), MALFORMED),
             _data(None, "Refused (%RESPONSE_CODE_DETAILS%)."),
             _problem(_flags("UF", "UH", "UC", "URX"), 503, "control_plane.away", CONTROL_AWAY, headers=RETRY),
-            _problem(_status(404), 404, "not_found", "There is nothing at this address."),
+            _problem(_status(404), 404, "not_found", NOTHING_HERE),
+            # No route matched, so the base rules denied: /apix, say.
+            _problem(_details_begin("rbac_access_denied"), 404, "not_found", NOTHING_HERE),
+            _problem(_details_begin("jwt_authn_access_denied"), 404, "not_found", NOTHING_HERE),
             _problem(_status(400), 400, "malformed", MALFORMED),
             _problem(None, None, "gateway.refused", f"Refused: {SAID}"),
         ]
@@ -89,9 +95,7 @@ def _problem(
 ) -> dict[str, Any]:
     body = {
         "type": "about:blank",
-        "title": "%RESPONSE_CODE_DETAILS%"
-        if status is None
-        else {400: "Bad request", 404: "Not found", 503: "Unavailable"}[status],
+        "title": TITLES.get(status, "%RESPONSE_CODE_DETAILS%"),
         "status": "%RESPONSE_CODE%" if status is None else status,
         "detail": detail,
         "code": code,
@@ -99,7 +103,7 @@ def _problem(
     }
     form = {"json_format": body, "content_type": "application/problem+json"}
     conditions = [_FAILED, *([condition] if condition else [])]
-    return _mapper(conditions, form, None, headers)
+    return _mapper(conditions, form, status, headers)
 
 
 def _mapper(
@@ -133,12 +137,20 @@ def _flags(*flags: str) -> dict[str, Any]:
 
 def _details(details: str) -> dict[str, Any]:
     """Tells apart what has one status: RBAC's own word for which policy denied."""
+    return _expression(f"response.code_details == {details!r}")
+
+
+def _details_begin(prefix: str) -> dict[str, Any]:
+    return _expression(f"response.code_details.startsWith({prefix!r})")
+
+
+def _expression(expression: str) -> dict[str, Any]:
     return {
         "extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
             "typed_config": {
                 "@type": protos.type_url(protos.CelFilter),
-                "expression": f"response.code_details == {details!r}",
+                "expression": expression,
             },
         }
     }

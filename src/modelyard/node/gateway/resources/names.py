@@ -18,13 +18,16 @@ REVOKED_POLICY = "revoked"
 
 HEADER_PREFIX = "x-modelyard-"
 CALLER_HEADER = "x-modelyard-caller"
-TOKEN_HEADER = "x-modelyard-token"
+TOKEN_HEADER = "x-modelyard-token"  # noqa: S105 a name
 ENDPOINT_HEADER = "x-modelyard-endpoint"
 VERSION_HEADER = "x-modelyard-version"
 REQUEST_ID_HEADER = "x-request-id"
 
 # Where routes keep what stamps, access log and error texts need: %METADATA(ROUTE:modelyard:endpoint)%.
 METADATA = "modelyard"
+
+# Answers come from a model: a browser must neither guess a type nor run anything out of them.
+MODEL_ANSWER_HEADERS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 
 AUDIENCE = "modelyard"
 
@@ -36,6 +39,11 @@ EXTENSION_TYPE = protos.type_url(protos.TypedExtensionConfig)
 
 def worker_cluster(version_id: str) -> str:
     return f"worker.{version_id}"
+
+
+def worker_metadata(key: str) -> str:
+    """The format operator that gives what the worker's cluster says; nothing for requests that reached no worker."""
+    return f'%UPSTREAM_METADATA(["{METADATA}", "{key}"])%'
 
 
 def route_metadata(key: str) -> str:

@@ -23,8 +23,17 @@ def route_configuration(entries: Iterable[bytes]) -> Message:
         name=names.ROUTES,
         # Clusters arrive before the routes that name them, and Envoy answers 503 by itself if one is missing.
         validate_clusters={"value": False},
-        request_headers_to_add=[_stamp(names.ENDPOINT_HEADER, "endpoint"), _stamp(names.VERSION_HEADER, "version")],
-        response_headers_to_add=[_stamp(names.ENDPOINT_HEADER, "endpoint"), _stamp(names.VERSION_HEADER, "version")],
+        request_headers_to_add=[
+            _stamp(names.ENDPOINT_HEADER, names.route_metadata("endpoint")),
+            _stamp(names.VERSION_HEADER, names.route_metadata("version")),
+        ],
+        # Envoy dresses its own refusals with the matched route's answer headers too. These must therefore come from
+        # what only a request that was let through has, or a stranger could tell which endpoints exist.
+        response_headers_to_add=[
+            _stamp(names.ENDPOINT_HEADER, f"%REQ({names.ENDPOINT_HEADER})%"),
+            _stamp(names.VERSION_HEADER, f"%REQ({names.VERSION_HEADER})%"),
+            *(_stamp(header, names.worker_metadata(header)) for header in names.MODEL_ANSWER_HEADERS),
+        ],
     )
     host = configuration.virtual_hosts.add(name="public", domains=["*"])
     host.matcher.matcher_tree.input.CopyFrom(matching.header_input(":path"))
@@ -117,8 +126,8 @@ def _answer_json(route: Message) -> None:
     )
 
 
-def _stamp(header: str, fact: str) -> Mapping[str, object]:
+def _stamp(header: str, value: str) -> Mapping[str, object]:
     return {
-        "header": {"key": header, "value": names.route_metadata(fact)},
+        "header": {"key": header, "value": value},
         "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
     }

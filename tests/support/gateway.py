@@ -134,8 +134,10 @@ class StubModel:
         self.name = name
         self.path = path
         self.requests = 0
+        self.draining = False
         self.server: asyncio.Server | None = None
         self.writers: set[asyncio.StreamWriter] = set()
+        self.busy: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -148,6 +150,14 @@ class StubModel:
             writer.close()
         await self.server.wait_closed()
 
+    async def restart(self) -> None:
+        """As a worker that drains: answers ask to close, then what is idle is closed. The listening socket stays."""
+        self.draining = True
+        await asyncio.sleep(0.1)
+        for writer in self.writers - self.busy:
+            writer.close()
+        self.draining = False
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.writers.add(writer)
         try:
@@ -157,10 +167,12 @@ class StubModel:
             pass
         finally:
             self.writers.discard(writer)
+            self.busy.discard(writer)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.busy.add(writer)
         first, *lines = head.strip().split("\r\n")
         headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
         received = 0
@@ -181,10 +193,12 @@ class StubModel:
         writer.write(
             b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
             b"x-modelyard-endpoint: lie\r\nx-modelyard-version: lie\r\nx-modelyard-caller: lie\r\n"
-            b"x-request-id: lie\r\nset-cookie: modelyard_session=stolen\r\n\r\n%s" % (len(body), body)
+            b"x-request-id: lie\r\nset-cookie: modelyard_session=stolen\r\n%s\r\n%s"
+            % (len(body), b"connection: close\r\n" if self.draining else b"", body)
         )
         await writer.drain()
-        return True
+        self.busy.discard(writer)
+        return not self.draining
 
 
 @dataclass
@@ -246,7 +260,10 @@ class LiveGateway:
                 connection.sendall(request)
             except (BrokenPipeError, ConnectionResetError):
                 pass
-            return parse_answer(_read_answer(connection))
+            received = _read_answer(connection)
+        if not received:
+            raise ConnectionError("the gateway closed the connection without an answer")
+        return parse_answer(received)
 
     def ask(
         self,

@@ -25,8 +25,8 @@ ANSWER_HEADERS_REMOVED = (
     names.VERSION_HEADER,
 )
 
-# A body may trickle in for this long before the time limit of the prediction starts.
-UPLOAD_S = 60.0
+# How long a body may be silent while it comes in; the time limit of the prediction starts when it is complete.
+UPLOAD_S = 30.0
 UNLIMITED_PER_S = 1_000_000_000
 
 
@@ -91,7 +91,7 @@ def _facts(target: Target) -> dict[str, str | float]:
 def _forward(forward: Message, target: Target) -> None:
     forward.cluster = names.worker_cluster(target.version_id)
     forward.timeout.FromMilliseconds(round(target.timeout_s * 1000))
-    forward.max_stream_duration.max_stream_duration.FromMilliseconds(round((target.timeout_s + UPLOAD_S) * 1000))
+    # Silence, not length, ends a slow upload. (`max_stream_duration` would turn `timeout` off.)
     forward.idle_timeout.FromMilliseconds(round((target.timeout_s + UPLOAD_S) * 1000))
     if target.preview:
         forward.prefix_rewrite = target.prefix.removeprefix("/preview")

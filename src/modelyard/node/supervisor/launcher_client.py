@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -76,6 +77,8 @@ class LauncherClient:
                 log_path=self._log_path,
                 environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
                 pass_fds=[theirs.fileno()],
+                # Not SIGKILL: the launcher then still ends what models started and abandoned.
+                sent_at_parent_death=signal.SIGTERM,
             )
         self._channel = Channel(ours)
         asyncio.get_running_loop().add_reader(ours.fileno(), self._on_readable)

@@ -1,0 +1,147 @@
+"""Cell jobs from order to answer: verified, taken once, run a few at a time, answered even when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from modelyard.contracts.cell_job import CellJob, CellJobFailure, CellJobResult
+from modelyard.kernel.clock import Clock
+from modelyard.kernel.errors import PlatformError
+from modelyard.node.cells.checks import Checks
+from modelyard.node.cells.job_log import JobLog
+from modelyard.node.cells.ledger import JobLedger
+from modelyard.node.control_plane import ControlPlane, ControlPlaneUnavailable
+from modelyard.node.environments.errors import UvTimeout
+from modelyard.node.environments.locking import Locker
+from modelyard.node.environments.materializing import Environments
+from modelyard.node.supervisor.launcher_client import LauncherGone
+from modelyard.node.verification import CellJobRefused, read_cell_job
+from modelyard.node.versions.cache import VersionCache
+from modelyard.trust.keys import NodeTrust
+
+logger = logging.getLogger(__name__)
+RESULT_RETRY_MAX_S = 30.0
+RESULT_PATIENCE_S = 24 * 3600.0
+
+
+class CellJobs:
+    def __init__(
+        self, control: ControlPlane, trust: NodeTrust, ledger: JobLedger, clock: Clock, *, locker: Locker,
+        environments: Environments, cache: VersionCache, checks: Checks, jobs_max: int,
+    ) -> None:  # fmt: skip
+        self._control = control
+        self._trust = trust
+        self._ledger = ledger
+        self._clock = clock
+        self._locker = locker
+        self._environments = environments
+        self._cache = cache
+        self._checks = checks
+        self._slots = asyncio.Semaphore(jobs_max)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._kinds: dict[str, Callable[[CellJob, JobLog], Awaitable[dict[str, Any]]]] = {
+            "lock": self._lock, "materialize": self._materialize, "check": self._checks.check,
+        }  # fmt: skip
+
+    def accept(self, envelope_json: Any) -> None:
+        """Begins the job, if it may run here and now and never ran before. Raises CellJobRefused.
+
+        An order is repeated until its result arrives: one that is under way is passed over in silence.
+        """
+        job = read_cell_job(envelope_json, self._trust, self._clock.now())
+        if job.job_id in self._tasks:
+            return
+        if not self._ledger.take(job.job_id, job.expires_at):
+            raise CellJobRefused(job_id=job.job_id, reason="it was run before")
+        task = asyncio.create_task(self._run(job), name=f"job-{job.job_id}")
+        self._tasks[job.job_id] = task
+        task.add_done_callback(lambda _task: self._tasks.pop(job.job_id, None))
+
+    async def stop(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, job: CellJob) -> None:
+        async with self._slots:
+            log = JobLog(job.job_id, self._control.post_log)
+            started = time.monotonic()
+            result = await self._answer(job, log)
+            seconds = round(time.monotonic() - started, 3)
+            await log.close()
+        await self._deliver(CellJobResult(job.job_id, result.result, result.failure, seconds))
+
+    async def _answer(self, job: CellJob, log: JobLog) -> CellJobResult:
+        try:
+            work = self._kinds.get(job.kind)
+            if work is None:
+                raise CellJobRefused(job_id=job.job_id, reason=f"this node knows no job of kind {job.kind!r}")
+            async with asyncio.timeout(job.timeout_s + 5.0):
+                return CellJobResult(job.job_id, result=await work(job, log))
+        except BaseExceptionGroup as group:
+            return _failed(job, _first(group))
+        except TimeoutError:
+            return _failed(job, UvTimeout(what=f"The {job.kind} step", timeout_s=job.timeout_s))
+        except Exception as problem:  # noqa: BLE001  every job is answered, whatever became of it
+            return _failed(job, problem)
+
+    async def _lock(self, job: CellJob, log: JobLog) -> dict[str, Any]:
+        inputs = job.inputs
+        return await self._locker.lock(
+            str(inputs["requirements"]), str(inputs["python"]), str(inputs.get("index") or "default"),
+            job.timeout_s, log.line,
+        )  # fmt: skip
+
+    async def _materialize(self, job: CellJob, log: JobLog) -> dict[str, Any]:
+        inputs = job.inputs
+        lock_path = await self._cache.get_blob(str(inputs["lock_digest"]))
+        environment = await self._environments.materialize(
+            lock_path.read_text(), str(inputs["python"]), inputs.get("index") or "default", job.timeout_s, log.line
+        )
+        return {
+            "environment_digest": environment.digest,
+            "size_bytes": environment.size_bytes,
+            "reused": environment.reused,
+            "packages": list(environment.packages),
+            "licences": environment.licences,
+        }
+
+    async def _deliver(self, result: CellJobResult) -> None:
+        """Until the control plane has it, for a day: it may be restarting, or away."""
+        pause_s, deadline = 0.2, time.monotonic() + RESULT_PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                await self._control.post_result(result)
+                return
+            except ControlPlaneUnavailable as problem:
+                logger.warning("result of job %s: %s", result.job_id, problem)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
+            pause_s = min(RESULT_RETRY_MAX_S, pause_s * 2)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    for problem in group.exceptions:
+        return _first(problem) if isinstance(problem, BaseExceptionGroup) else problem
+    return group
+
+
+def _failed(job: CellJob, problem: BaseException) -> CellJobResult:
+    if isinstance(problem, PlatformError):
+        details = {name: value for name, value in problem.params.items() if isinstance(value, (str, int, float, bool))}
+        failure = CellJobFailure(problem.code, problem.detail, problem.next_step, details)
+    elif isinstance(problem, LauncherGone):
+        failure = CellJobFailure("builds.node_restarted", "The node's launcher ended during the job.", "Retry the build.")
+    elif isinstance(problem, (KeyError, TypeError, ValueError)):
+        failure = CellJobFailure("builds.job_invalid", f"The job's inputs are malformed: {problem!r}.", "Retry the build.")
+    else:
+        logger.error("job %s failed", job.job_id, exc_info=problem)
+        failure = CellJobFailure("builds.node_error", f"The node failed: {type(problem).__name__}.", "Retry the build.")
+    return CellJobResult(job.job_id, failure=failure)

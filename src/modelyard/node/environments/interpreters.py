@@ -1,0 +1,80 @@
+"""Which Pythons this machine has."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelyard.node.environments.errors import PythonMissing
+from modelyard.node.environments.uv import Uv
+from modelyard.node.settings import NodeSettings
+
+_WANTED = re.compile(r"3\.\d{1,2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """`version` is the full one, such as 3.11.7; `path` the real file, no virtual environment's link."""
+
+    path: str
+    version: str
+
+    @property
+    def minor(self) -> str:
+        return ".".join(self.version.split(".")[:2])
+
+
+class Interpreters:
+    """Found once, asked of uv, which knows all the places that distributions and people put Python in."""
+
+    def __init__(self, settings: NodeSettings, uv: Uv) -> None:
+        self._settings = settings
+        self._uv = uv
+        self._found: list[Interpreter] | None = None
+
+    async def find_all(self) -> list[Interpreter]:
+        """CPython interpreters, the operator's choice first, then by version, latest first."""
+        if self._found is None:
+            outcome = await self._uv.run(
+                ["python", "list", "--only-installed", "--offline", "--output-format", "json"],
+                what="Looking for Python", timeout_s=60.0,
+            )  # fmt: skip
+            self._found = self._select(outcome.output)
+        return self._found
+
+    def _select(self, listing: str) -> list[Interpreter]:
+        try:
+            rows = json.loads(listing or "[]")
+        except ValueError:
+            rows = []
+        found: dict[str, Interpreter] = {}
+        for row in rows:
+            if row.get("implementation") != "cpython" or not row.get("path") or "+freethreaded" in row.get("key", ""):
+                continue
+            path = os.path.realpath(row["path"])
+            if os.access(path, os.X_OK) and is_reachable(Path(path)):
+                found.setdefault(path, Interpreter(path, row["version"]))
+        chosen = [os.path.realpath(path) for path in self._settings.pythons]
+        order = {path: position for position, path in enumerate(chosen)}
+        ordered = sorted(found.values(), key=lambda i: [-int(n) for n in re.findall(r"\d+", i.version)[:3]])
+        return sorted(ordered, key=lambda i: order.get(i.path, len(order)))
+
+    async def get(self, python: str) -> Interpreter:
+        """For `major.minor`. Raises PythonMissing with the list of those there are."""
+        found = await self.find_all()
+        if _WANTED.fullmatch(python):
+            for interpreter in found:
+                if interpreter.minor == python:
+                    return interpreter
+        listing = ", ".join(dict.fromkeys(interpreter.version for interpreter in found)) or "none"
+        raise PythonMissing(python=python, found=listing)
+
+
+def is_reachable(path: Path) -> bool:
+    """Whether any uid can walk to the path: a cell of root's node runs under its own uid. True if we are not root."""
+    if os.geteuid() != 0:
+        return True
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents) and bool(path.stat().st_mode & 0o005)

@@ -1,0 +1,1 @@
+"""The verified files of versions on this machine."""

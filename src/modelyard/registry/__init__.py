@@ -1,0 +1,1 @@
+"""What exists: artifacts, registered models, versions, aliases."""

@@ -1,0 +1,1 @@
+"""Files by content address: which project holds which blob, and the wrapped keys that open its chunks."""

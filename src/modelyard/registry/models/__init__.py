@@ -1,0 +1,1 @@
+"""Registered models, their immutable versions and the aliases that point at them."""

@@ -1,0 +1,3 @@
+"""The process that answers predictions. No dependencies; uses what the model's environment has."""
+
+__version__ = "0.1.0"

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from modelyard import __version__
 from modelyard.infra.http.call import HttpKit
+from modelyard.infra.http.denials import store_denials
 from modelyard.infra.http.problems import add_problem_handlers
 from modelyard.server.routes import add_routes
 from modelyard.server.wiring import Platform
@@ -35,6 +36,6 @@ def create_app(platform: Platform) -> FastAPI:
         redoc_url=None,
     )
     app.state.kit = HttpKit(platform.database, platform.authenticator, platform.authorizer, platform.clock)
-    add_problem_handlers(app)
+    add_problem_handlers(app, store_denials)
     add_routes(app, platform)
     return app

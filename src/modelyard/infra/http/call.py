@@ -83,10 +83,11 @@ class Call:
         self._check_checked()
         return answer
 
-    def write(self, work: Callable[[UnitOfWork], T], *, status: int = 200) -> T:
+    def write(self, work: Callable[[UnitOfWork], T], *, status: int = 200, keyed: bool = True) -> T:
         """Runs the work in a transaction. With an Idempotency-Key, a repeated call gives the first answer again
-        (as a JSONResponse, which FastAPI passes through)."""
-        key = self.request.headers.get("idempotency-key", "")
+        (as a JSONResponse, which FastAPI passes through). `keyed` False ignores the key: for requests that hold a
+        password and answers that hold a token, neither of which may be kept."""
+        key = self.request.headers.get("idempotency-key", "") if keyed else ""
         if len(key) > 255:
             raise Invalid(field="Idempotency-Key", got=f"{len(key)} characters", expected="at most 255")
         digest = self._request_digest() if key else ""
@@ -115,6 +116,7 @@ class Call:
         permission = str(denial.params.get("permission", ""))
         target = f"{self.request.method} {self.request.url.path}"
         self.request.state.denied = Event("access.permission.denied", target, outcome="denied", why=permission)
+        self.request.state.denied_principal = self.principal
 
     def _request_digest(self) -> str:
         body: bytes = getattr(self.request, "_body", b"")

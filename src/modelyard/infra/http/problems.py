@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from modelyard.kernel.errors import ErrorKind, PlatformError
@@ -62,11 +64,13 @@ def _answer(
     return JSONResponse(body, status, headers, media_type=PROBLEM_TYPE)
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Every way an API call can fail ends in a problem document."""
+def add_problem_handlers(app: FastAPI, store_denials: Callable[[Request], None]) -> None:
+    """Every way an API call can fail ends in a problem document; `denials.store_denials` writes down the refused."""
 
     @app.exception_handler(PlatformError)
     async def platform_error(request: Request, error: PlatformError) -> JSONResponse:
+        if error.kind is ErrorKind.DENIED:
+            await run_in_threadpool(store_denials, request)
         return problem(request, error)
 
     @app.exception_handler(RequestValidationError)

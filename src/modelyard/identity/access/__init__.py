@@ -1,0 +1,1 @@
+"""The two questions every call asks: who is it, and what may they do."""

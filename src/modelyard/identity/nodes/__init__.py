@@ -1,0 +1,1 @@
+"""Nodes: the machines that run models, known by their keys."""

@@ -1,0 +1,1 @@
+"""Pairings: which caller may call which endpoint, and why."""

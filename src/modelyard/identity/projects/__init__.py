@@ -1,0 +1,1 @@
+"""Projects: the tenants. Two of them never see each other."""

@@ -1,0 +1,1 @@
+"""Roles: who is what in which project."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 SKIP = re.compile(r"#\s*lint-skip:\s*(?P<code>[a-z-]+)\s*(?P<reason>.*)$")
+TEMPLATES = "modelyard.cli.examples."
 FOLDERS = ("src", "worker/src", "tests", "tools", "bench", "examples")
 
 
@@ -62,7 +63,8 @@ class Source:
 
     @property
     def is_product(self) -> bool:
-        return self.package in {"modelyard", "modelyard_worker"}
+        """Not what `modelyard init` copies into a data scientist's folder: that is their code."""
+        return self.package in {"modelyard", "modelyard_worker"} and not self.module.startswith(TEMPLATES)
 
     @cached_property
     def imports(self) -> list[tuple[int, str]]:

@@ -55,7 +55,7 @@ class DataSection:
 @dataclass(frozen=True, slots=True)
 class Example:
     """`input` is a path to a JSON file, or the row itself. `expect` maps an output column to the value wanted, or to
-    limits {min, max, equals, tolerance}."""
+    limits {min, max, equals, one_of}."""
 
     input: str | dict[str, Any]
     expect: dict[str, Any] = field(default_factory=dict)

@@ -41,11 +41,12 @@ def _property(key: Key) -> dict[str, Any]:
 
 
 def _example() -> dict[str, Any]:
-    limits: dict[str, Any] = {name: {"type": "number"} for name in EXPECT_LIMITS if name != "equals"}
+    other: dict[str, Any] = {"equals": {}, "one_of": {"type": "array"}}
+    limits: dict[str, Any] = {name: other.get(name, {"type": "number"}) for name in EXPECT_LIMITS}
     wanted = {
         "anyOf": [
             {"type": ["string", "number", "boolean", "array"]},
-            {"type": "object", "properties": {**limits, "equals": {}}, "additionalProperties": False},
+            {"type": "object", "properties": limits, "additionalProperties": False},
         ]
     }
     return {

@@ -172,9 +172,11 @@ class _Reader:
                 raise self._wrong_type(path, "a string, number, boolean, list or limits such as { max = 0.2 }")
             return
         self._check_known(wanted, path, EXPECT_LIMITS, f"expect.{path[-1]}")
-        for name in ("min", "max", "tolerance"):
+        for name in ("min", "max"):
             if name in wanted and (not isinstance(wanted[name], (int, float)) or isinstance(wanted[name], bool)):
                 raise self._wrong_type((*path, name), "a number")
+        if "one_of" in wanted and not isinstance(wanted["one_of"], list):
+            raise self._wrong_type((*path, "one_of"), "a list of values")
 
     def _check_together(self, manifest: Manifest) -> None:
         model = manifest.model

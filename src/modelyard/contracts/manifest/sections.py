@@ -77,5 +77,5 @@ COLUMN_KEYS: tuple[Key, ...] = (
 )
 
 EXAMPLE_KEYS = ("input", "expect")
-EXPECT_LIMITS = ("min", "max", "tolerance", "equals")
+EXPECT_LIMITS = ("min", "max", "equals", "one_of")
 REQUIRED_SECTIONS = ("model", "environment")

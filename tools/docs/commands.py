@@ -15,22 +15,28 @@ uses another login. `modelyard COMMAND --help` says the same as this page.
 
 
 def render() -> str:
-    group: Any = importlib.import_module("modelyard.cli.main").main
-    context_kind: Any = importlib.import_module("click").Context
+    group: Any = importlib.import_module("modelyard.cli.main").cli
     parts: list[str] = []
     for path, command in walk(group):
-        parts += _describe(path, command, context_kind(command, info_name=path))
+        parts += _describe(path, command, _context(command, path))
     return page("The command line", INTRODUCTION, *parts)
 
 
 def walk(command: Any, path: str = "modelyard") -> Iterator[tuple[str, Any]]:
     """Every command that does something, with its full name; hidden ones are left out."""
-    children: dict[str, Any] = getattr(command, "commands", None) or {}
-    if not children or path == "modelyard":
+    context = _context(command, path)
+    names = command.list_commands(context) if hasattr(command, "list_commands") else []
+    if not names or path == "modelyard":
         yield path, command
-    for name in sorted(children):
-        if not children[name].hidden:
-            yield from walk(children[name], f"{path} {name}")
+    for name in names:
+        child = command.get_command(context, name)
+        if child is not None and not child.hidden:
+            yield from walk(child, f"{path} {name}")
+
+
+def _context(command: Any, path: str) -> Any:
+    kind: Any = importlib.import_module("click").Context
+    return kind(command, info_name=path)
 
 
 def _describe(path: str, command: Any, context: Any) -> list[str]:

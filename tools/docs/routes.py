@@ -19,6 +19,10 @@ successful call leaves in the trail; every refusal for want of a permission leav
 """
 
 
+# Routes that cannot ask who calls, and why.
+OPEN = {"/static/{name:path}": "*public*: the same files for everybody; a stale cookie must not cost the style"}
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     method: str
@@ -82,4 +86,4 @@ def permission_of(route: Any) -> str:
             return f"*public*: {call.public_reason}" if call.anonymous else "*logged in*"
         if hasattr(call, "declares"):  # other ways in, such as a node's own key
             return str(call.declares)
-    return ""
+    return OPEN.get(route.path, "")

@@ -49,6 +49,6 @@ class EnvironmentBroken(PlatformError):
 
 class UvTimeout(PlatformError):
     kind = ErrorKind.TIMEOUT
-    code = "builds.timeout"
+    code = "builds.environment_timeout"
     message = "{what} took more than {timeout_s:.0f} s."
     hint = "Retry; a first download of large packages may need longer."

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 
-from modelyard.kernel.errors import PlatformError
+from modelyard.kernel.errors import ErrorKind, PlatformError
 from modelyard.node.gateway import Gateway, GatewayView
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class Routing:
 
 
 class RoutingFailed(PlatformError):
+    kind = ErrorKind.UNAVAILABLE
     code = "node.routing_failed"
     message = "Envoy did not take the new routes: {reason}"
 

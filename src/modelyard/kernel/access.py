@@ -154,6 +154,10 @@ class Access:
         self.checked = True
         return None if self.permission is None else self._authorizer.project_ids(self.principal, self.permission)
 
+    def may(self, permission: Permission, project_id: str) -> bool:
+        """Whether to offer it, on a page that shows an object already checked; doing it is checked when it is done."""
+        return permission in self._authorizer.project_permissions(self.principal, project_id)
+
     def also(self, permission: Permission) -> Access:
         """The same principal's leave for something that goes along with the first."""
         return Access(self._authorizer, self.principal, permission)

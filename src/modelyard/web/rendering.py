@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import jinja2
 from fastapi import Request
@@ -28,16 +29,8 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
 }
-NAVIGATION = (
-    ("Home", "/ui/"),
-    ("Models", "/ui/models"),
-    ("Endpoints", "/ui/endpoints"),
-    ("Releases", "/ui/releases"),
-    ("Builds", "/ui/builds"),
-    ("Callers", "/ui/callers"),
-    ("Nodes", "/ui/nodes"),
-    ("Audit", "/ui/audit"),
-)
+NAVIGATION = (("Home", "/ui/"), ("Releases", "/ui/releases"), ("Nodes", "/ui/nodes"), ("Audit", "/ui/audit"))
+PROJECT_NAVIGATION = (("Models", "models"), ("Endpoints", "endpoints"), ("Builds", "builds"), ("Callers", "callers"))
 
 
 class Pages:
@@ -52,8 +45,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=asset_url, navigation=NAVIGATION)
-        self._templates.globals.update(crumbs=(), notice=None, command="", here="", viewer=None)
+        self._templates.globals.update(asset=asset_url, navigation=NAVIGATION, project_navigation=PROJECT_NAVIGATION)
+        self._templates.globals.update(crumbs=(), notice=None, command="", here="", viewer=None, project="")
         self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
         self._templates.filters["bytes"] = readable_size
 
@@ -79,6 +72,11 @@ def notice_of(request: Request) -> Mapping[str, str] | None:
 def see_other(path: str) -> RedirectResponse:
     """After a form: the browser reads the page anew, and a reload repeats nothing."""
     return RedirectResponse(path, 303, {"cache-control": "no-store"})
+
+
+def done(path: str, text: str) -> RedirectResponse:
+    """After a form that worked: back to a page, which says once what was done."""
+    return see_other(f"{path}?{urlencode({'done': text})}")
 
 
 def time_ago(moment: datetime, now: datetime) -> str:

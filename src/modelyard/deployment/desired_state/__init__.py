@@ -1,0 +1,1 @@
+"""What nodes should run, rendered from the database, numbered, leased and signed."""

@@ -1,0 +1,41 @@
+"""The route by which nodes learn what to run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from modelyard.deployment.desired_state.service import DesiredStateService
+from modelyard.identity.nodes.api import NodeCall, node_call
+from modelyard.infra.http.waiting import Bell
+
+WAIT_S_MAX = 60.0
+# Another process of the control plane may have made the change, so the bell alone is not waited for.
+LOOK_EVERY_S = 0.5
+
+
+def router(states: DesiredStateService, changes: Bell) -> APIRouter:
+    routes = APIRouter(prefix="/node/v1", tags=["node"], include_in_schema=False)
+
+    @routes.get("/desired-state")
+    async def get_desired_state(
+        call: Annotated[NodeCall, node_call()],
+        after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+        wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX)] = 25.0,
+    ) -> Response:
+        """The signed state once its number is above `after`, or 204 after `wait_s`."""
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while True:
+            with changes.next_ring() as ring:
+                state = await run_in_threadpool(states.newest, after)
+                if state.number > after:
+                    return Response(state.body, media_type="application/json")
+                left_s = deadline - asyncio.get_running_loop().time()
+                if left_s <= 0:
+                    return Response(status_code=204)
+                await ring.wait(min(left_s, LOOK_EVERY_S))
+
+    return routes

@@ -1,0 +1,111 @@
+"""Desired state as bytes, put together of parts that are rendered once.
+
+Nothing here signs a statement, nor could: there is no key. Release and preview statements are copied as they are, so a
+database that was edited to serve something else yields a state whose statement does not cover it, and the node refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from modelyard.contracts.canonical import canonical_json
+from modelyard.contracts.desired_state import (
+    FORMAT,
+    CallerState,
+    EndpointState,
+    PreviewState,
+    RevokedToken,
+    SplitState,
+    VersionState,
+)
+from modelyard.deployment.endpoints.domain import Endpoint
+from modelyard.deployment.endpoints.versions import VersionFacts
+
+TIMEOUT_S_DEFAULT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds the parts. Times are RFC 3339."""
+
+    installation: str
+    number: int
+    issued_at: str
+    expires_at: str
+    token_keys: dict[str, Any]
+    probe_token: str
+    revoked: tuple[RevokedToken, ...]
+
+
+class Parts:
+    """Rendered parts by what they were made of. A part that is not asked for in one rendering is forgotten after it."""
+
+    def __init__(self) -> None:
+        self._before: dict[Hashable, bytes] = {}
+        self._now: dict[Hashable, bytes] = {}
+
+    def begin(self) -> None:
+        self._before, self._now = self._now, {}
+
+    def find(self, key: Hashable) -> bytes | None:
+        part = self._now.get(key) or self._before.get(key)
+        if part is not None:
+            self._now[key] = part
+        return part
+
+    def keep(self, key: Hashable, part: bytes) -> bytes:
+        self._now[key] = part
+        return part
+
+
+def render_version(version: VersionFacts) -> bytes:
+    state = VersionState(
+        version.id, version.project, version.project_id, version.model, version.version, version.digest,
+        version.document, version.sample, version.sample_output,
+    )  # fmt: skip
+    return canonical_json(asdict(state))
+
+
+def render_endpoint(
+    endpoint: Endpoint,
+    split: SplitState,
+    standby: tuple[SplitState, ...],
+    callers: tuple[CallerState, ...],
+    version: VersionFacts | None,
+) -> bytes:
+    """`version` is the split's own, whose manifest gives the timeout where the endpoint has none."""
+    state = EndpointState(
+        endpoint.id, endpoint.project, endpoint.project_id, endpoint.name, (split,), callers, standby,
+        endpoint.requests_per_s, _timeout_s(endpoint, version), endpoint.body_bytes_max, endpoint.stopped,
+    )  # fmt: skip
+    return canonical_json(asdict(state))
+
+
+def render_preview(preview: PreviewState) -> bytes:
+    return canonical_json(asdict(preview))
+
+
+def _timeout_s(endpoint: Endpoint, version: VersionFacts | None) -> float:
+    if endpoint.timeout_s is not None:
+        return endpoint.timeout_s
+    resources = version.document.get("resources", {}) if version else {}
+    return float(resources.get("timeout_s", TIMEOUT_S_DEFAULT))
+
+
+def assemble(frame: Frame, versions: Iterable[bytes], endpoints: Iterable[bytes], previews: Iterable[bytes]) -> bytes:
+    """The payload to be signed: the JSON of `DesiredState.to_json`, without making it of objects each time."""
+    head = {
+        "format": FORMAT,
+        "installation": frame.installation,
+        "number": frame.number,
+        "issued_at": frame.issued_at,
+        "expires_at": frame.expires_at,
+        "token_keys": frame.token_keys,
+        "probe_token": frame.probe_token,
+        "revoked": [asdict(token) for token in frame.revoked],
+    }
+    lists = {b"versions": versions, b"endpoints": endpoints, b"previews": previews}
+    body = b"".join(b',"' + name + b'":[' + b",".join(parts) + b"]" for name, parts in lists.items())
+    return canonical_json(head)[:-1] + body + b"}"

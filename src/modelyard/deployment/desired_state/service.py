@@ -1,0 +1,230 @@
+"""The newest desired state, rendered once per number and signed with the order key."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, Protocol
+
+from modelyard.contracts.desired_state import CallerState, PreviewState, RevokedToken, SplitState
+from modelyard.contracts.statements import DESIRED_STATE_PAYLOAD, Envelope
+from modelyard.deployment.desired_state.callers import Admission, Members, Pairings, read_admission
+from modelyard.deployment.desired_state.changes import Changes
+from modelyard.deployment.desired_state.rendering import (
+    Frame,
+    Parts,
+    assemble,
+    render_endpoint,
+    render_preview,
+    render_version,
+)
+from modelyard.deployment.desired_state.store import NumberStore
+from modelyard.deployment.endpoints.domain import Endpoint
+from modelyard.deployment.endpoints.service import EndpointService
+from modelyard.deployment.endpoints.versions import VersionFacts, Versions
+from modelyard.deployment.previews.domain import Preview
+from modelyard.deployment.previews.service import PreviewService
+from modelyard.deployment.releases.service import ReleaseService
+from modelyard.infra.db import Database, UnitOfWork
+from modelyard.kernel.clock import Clock, to_rfc3339
+from modelyard.kernel.events import Event
+from modelyard.trust.attestations import SigningKey, sign
+
+LEASE = timedelta(hours=1)
+PREVIEW_REQUESTS_PER_S = 20
+READ_ATTEMPTS = 5
+
+
+class Tokens(Protocol):
+    """Implemented by identity's tokens."""
+
+    def token_keys(self) -> dict[str, Any]: ...
+
+    def mint_probe_token(self, life: timedelta) -> str: ...
+
+    def revoked_tokens(self, uow: UnitOfWork) -> Iterable[tuple[str, datetime]]:
+        """Id and end of each token that was revoked and is not expired."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where desired state comes from. None of them is handed the release key by this service."""
+
+    endpoints: EndpointService
+    releases: ReleaseService
+    previews: PreviewService
+    versions: Versions
+    pairings: Pairings
+    members: Members
+    tokens: Tokens
+    probe_subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedState:
+    """`body` is the envelope as JSON. At `renew_at` a new one is due though nothing changed."""
+
+    number: int
+    body: bytes
+    renew_at: datetime
+
+
+class DesiredStateService:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        installation: str,
+        order_key: SigningKey,
+        sources: Sources,
+        changes: Changes,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._installation = installation
+        self._order_key = order_key
+        self._sources = sources
+        self._changes = changes
+        self._lock = threading.Lock()
+        self._parts = Parts()
+        self._versions: dict[str, VersionFacts | None] = {}
+        self._newest: SignedState | None = None
+
+    def newest(self, node_has: int = 0) -> SignedState:
+        """Rendered at most once per number, whoever asks. A new number is due when a lease is half over, a preview
+        ends, this process is new, or a node has seen a higher one (the database was restored from a backup)."""
+        with self._lock:
+            now = self._clock.now()
+            newest = self._newest
+            with self._database.reading() as uow:
+                number = NumberStore(uow).get_number()
+            if newest is None or now >= newest.renew_at or node_has > number:
+                number = self._renew(number, node_has)
+            if newest is None or newest.number != number or now >= newest.renew_at:
+                newest = self._newest = self._render(now)
+            return newest
+
+    def _renew(self, number: int, node_has: int) -> int:
+        with self._database.transaction() as uow:
+            raised = NumberStore(uow).raise_number(node_has)
+            if node_has > number:
+                details = {"node_had": node_has, "number": raised}
+                uow.record(Event("deployment.desired_state.number_advanced", "desired_state", details=details))
+            uow.after_commit(self._changes.bell.ring)
+        return raised
+
+    def _render(self, now: datetime) -> SignedState:
+        """Reads until no change came in between: PostgreSQL's statements each see their own moment."""
+        for _ in range(READ_ATTEMPTS):
+            with self._database.reading() as uow:
+                number = NumberStore(uow).get_number()
+                payload, renew_at = self._read(uow, number, now)
+            if self._database.is_sqlite or self._number() == number:
+                break
+        envelope = sign(DESIRED_STATE_PAYLOAD, payload, self._order_key)
+        return SignedState(number, _envelope_bytes(envelope), renew_at)
+
+    def _number(self) -> int:
+        with self._database.reading() as uow:
+            return NumberStore(uow).get_number()
+
+    def _read(self, uow: UnitOfWork, number: int, now: datetime) -> tuple[bytes, datetime]:
+        sources = self._sources
+        self._parts.begin()
+        admission = read_admission(uow, sources.pairings, sources.members, sources.probe_subject)
+        endpoints, endpoint_versions = self._endpoint_parts(uow, sources.endpoints.list_targeted(uow), admission)
+        granted = [p for p in sources.previews.list_valid(uow, now) if admission.may_preview(p.project_id, p.principal_id)]
+        previews = [self._preview_part(list(same)) for _, same in groupby(granted, key=lambda p: p.version_id)]
+        wanted = sorted(endpoint_versions | {preview.version_id for preview in granted})
+        versions = [part for part in (self._version_part(uow, version_id) for version_id in wanted) if part]
+        revoked = tuple(RevokedToken(jti, to_rfc3339(end)) for jti, end in sources.tokens.revoked_tokens(uow))
+        # The probe's token outlives the lease: a node that lost contact goes on asking its own endpoints.
+        probe = sources.tokens.mint_probe_token(LEASE * 25)
+        frame = Frame(
+            self._installation, number, to_rfc3339(now), to_rfc3339(now + LEASE), sources.tokens.token_keys(), probe,
+            revoked,
+        )  # fmt: skip
+        renew_at = min([now + LEASE / 2, *(preview.expires_at for preview in granted)])
+        return assemble(frame, versions, endpoints, previews), renew_at
+
+    def _endpoint_parts(
+        self, uow: UnitOfWork, endpoints: list[Endpoint], admission: Admission
+    ) -> tuple[list[bytes], set[str]]:
+        wanted = {endpoint.id: _releases_of(endpoint) for endpoint in endpoints}
+        covers = self._sources.releases.covers(uow, {id for ids in wanted.values() for id in ids})
+        callers_of: dict[tuple[str, str], tuple[CallerState, ...]] = {}
+        keys: dict[str, tuple[Any, ...]] = {}
+        for endpoint in endpoints:
+            place = (endpoint.project_id, endpoint.name)
+            callers_of[place] = admission.callers_of(*place)
+            found = tuple(covers[id] for id in wanted[endpoint.id] if id in covers)
+            keys[endpoint.id] = ("endpoint", endpoint, found, callers_of[place])
+        parts = {endpoint.id: self._parts.find(keys[endpoint.id]) for endpoint in endpoints}
+        missing = [endpoint for endpoint in endpoints if parts[endpoint.id] is None]
+        needed = {cover.id for endpoint in missing for cover in keys[endpoint.id][2]}
+        statements = self._sources.releases.statements(uow, needed) if missing else {}
+        for endpoint in missing:
+            _, _, found, callers = keys[endpoint.id]
+            splits = [
+                SplitState(c.version_id, c.id, c.number, 100 if c.id == endpoint.target_release_id else 0,
+                           statements.get(c.id) or {})
+                for c in found
+            ]  # fmt: skip
+            if not splits or splits[0].release_id != endpoint.target_release_id:
+                continue
+            version = self._version(uow, splits[0].version_id)
+            part = render_endpoint(endpoint, splits[0], tuple(splits[1:]), callers, version)
+            parts[endpoint.id] = self._parts.keep(keys[endpoint.id], part)
+        versions = {cover.version_id for key in keys.values() for cover in key[2]}
+        return [part for part in parts.values() if part], versions
+
+    def _preview_part(self, same: list[Preview]) -> bytes:
+        """All previews of one version: one statement, the one that lasts longest, and everybody who asked."""
+        longest = same[0]
+        callers = tuple(CallerState(p.principal_id, p.principal_name, "preview", PREVIEW_REQUESTS_PER_S) for p in same)
+        return render_preview(
+            PreviewState(
+                longest.version_id, longest.project, longest.model, longest.version, callers, longest.statement,
+                to_rfc3339(longest.expires_at), PREVIEW_REQUESTS_PER_S,
+            )
+        )  # fmt: skip
+
+    def _version_part(self, uow: UnitOfWork, version_id: str) -> bytes | None:
+        key = ("version", version_id)
+        part = self._parts.find(key)
+        if part is not None:
+            return part
+        version = self._version(uow, version_id)
+        return None if version is None else self._parts.keep(key, render_version(version))
+
+    def _version(self, uow: UnitOfWork, version_id: str) -> VersionFacts | None:
+        """Versions never change, so one reading is enough for the life of the process; a missing one is asked again."""
+        found = self._versions.get(version_id)
+        if found is None:
+            found = self._versions[version_id] = self._sources.versions.find_version_by_id(uow, version_id)
+        return found
+
+
+def _releases_of(endpoint: Endpoint) -> tuple[str, ...]:
+    """What should answer, then what is kept ready: what answers until then, and what one would roll back to."""
+    ids = (endpoint.target_release_id, endpoint.live_release_id, endpoint.standby_release_id)
+    return tuple(dict.fromkeys(id for id in ids if id))
+
+
+def _envelope_bytes(envelope: Envelope) -> bytes:
+    """`json.dumps(envelope.to_json())` without passing megabytes of base64 through the encoder."""
+    signatures = [{"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()} for s in envelope.signatures]
+    return b"".join(
+        (
+            b'{"payloadType":', json.dumps(envelope.payload_type).encode(), b',"payload":"',
+            base64.b64encode(envelope.payload), b'","signatures":', json.dumps(signatures).encode(), b"}",
+        )
+    )  # fmt: skip
+
+

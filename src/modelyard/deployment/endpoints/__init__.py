@@ -1,0 +1,1 @@
+"""Stable prediction addresses with their limits."""

@@ -1,0 +1,126 @@
+"""Routes of releases."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.concurrency import run_in_threadpool
+
+from modelyard.deployment.releases.schemas import (
+    Decision,
+    NewRelease,
+    OptionalReason,
+    ReleaseBody,
+    ReleaseDetailBody,
+    ReleasePageBody,
+    RollBackBody,
+)
+from modelyard.deployment.releases.service import ReleaseService
+from modelyard.infra.db import UnitOfWork
+from modelyard.infra.http.call import Call, Paged, require
+from modelyard.infra.http.waiting import Bell
+from modelyard.kernel.access import Permission
+
+WAIT_S_MAX = 60.0
+# Another process of the control plane may have made the change, so the bell alone is not waited for.
+LOOK_EVERY_S = 0.5
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+def router(releases: ReleaseService, changes: Bell) -> APIRouter:
+    """`changes` rings when a release changed."""
+    routes = APIRouter(prefix="/api/v1", tags=["releases"])
+    _add_reading(routes, releases, changes)
+    _add_deciding(routes, releases)
+    return routes
+
+
+def _add_reading(routes: APIRouter, releases: ReleaseService, changes: Bell) -> None:
+    @routes.get("/releases", summary="Releases that I may see, newest first")
+    def list_releases(
+        call: Annotated[Call, require(Permission.RELEASE_READ)],
+        page: Paged,
+        state: Annotated[str, Query(max_length=20)] = "",
+        project: Annotated[str, Query(max_length=64)] = "",
+        endpoint: Annotated[str, Query(max_length=64)] = "",
+    ) -> ReleasePageBody:
+        found = call.read(
+            lambda uow: releases.list_releases(
+                uow, call.access, page, state=state, project=project, endpoint=endpoint
+            )
+        )
+        return ReleasePageBody(items=[ReleaseBody.of(release) for release in found.items], next=found.next_cursor)
+
+    @routes.get("/releases/{number}", summary="One release, with its evidence and the diff against what is live")
+    async def get_release(
+        call: Annotated[Call, require(Permission.RELEASE_READ)],
+        number: Number,
+        wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX)] = 0.0,
+    ) -> ReleaseDetailBody:
+        """With `wait_s` the answer comes when the release is no longer `approved`, or after that time."""
+
+        def look(uow: UnitOfWork) -> ReleaseDetailBody | None:
+            release = releases.get(uow, call.access, number)
+            if release.state == "approved" and not last:
+                return None
+            return ReleaseDetailBody.of_all(release, releases.evidence_of(uow, release))
+
+        deadline = asyncio.get_running_loop().time() + wait_s
+        while True:
+            with changes.next_ring() as ring:
+                left_s = deadline - asyncio.get_running_loop().time()
+                last = left_s <= 0
+                answer = await run_in_threadpool(call.read, look)
+                if answer is not None:
+                    return answer
+                await ring.wait(min(left_s, LOOK_EVERY_S))
+
+
+def _add_deciding(routes: APIRouter, releases: ReleaseService) -> None:
+    @routes.post("/projects/{project}/releases", status_code=201, summary="Ask for a version to go live")
+    def request_release(
+        call: Annotated[Call, require(Permission.RELEASE_REQUEST)], project: str, body: NewRelease
+    ) -> ReleaseBody:
+        return call.write(
+            lambda uow: ReleaseBody.of(
+                releases.request(uow, call.access, project, body.endpoint, body.model, body.version, body.why)
+            ),
+            status=201,
+        )
+
+    @routes.post("/releases/{number}/approve", summary="Approve, as a second person: signs, and goes live")
+    def approve_release(
+        call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: Number, body: Decision
+    ) -> ReleaseBody:
+        return call.write(
+            lambda uow: ReleaseBody.of(releases.approve(uow, call.access, number, body.why, body.evidence_digest))
+        )
+
+    @routes.post("/releases/{number}/reject", summary="Reject")
+    def reject_release(
+        call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: Number, body: Decision
+    ) -> ReleaseBody:
+        return call.write(lambda uow: ReleaseBody.of(releases.reject(uow, call.access, number, body.why)))
+
+    @routes.post("/releases/{number}/withdraw", summary="Withdraw before a decision")
+    def withdraw_release(
+        call: Annotated[Call, require(Permission.RELEASE_REQUEST)], number: Number, body: OptionalReason | None = None
+    ) -> ReleaseBody:
+        why = body.why if body else ""
+        return call.write(lambda uow: ReleaseBody.of(releases.withdraw(uow, call.access, number, why)))
+
+    @routes.post("/projects/{project}/endpoints/{endpoint}/rollback", summary="Go back to an earlier release")
+    def roll_back_endpoint(
+        call: Annotated[Call, require(Permission.ENDPOINT_MANAGE)],
+        project: str,
+        endpoint: str,
+        body: RollBackBody | None = None,
+    ) -> ReleaseBody:
+        wanted = body or RollBackBody()
+        return call.write(
+            lambda uow: ReleaseBody.of(
+                releases.roll_back(uow, call.access, project, endpoint, wanted.to_release, wanted.why)
+            )
+        )

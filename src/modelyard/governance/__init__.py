@@ -1,0 +1,1 @@
+"""What was decided, and by whom: the audit trail and lineage."""

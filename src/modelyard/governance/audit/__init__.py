@@ -1,0 +1,1 @@
+"""Who did what, where, why, when and with what outcome: append-only, chained, in the change's own transaction."""

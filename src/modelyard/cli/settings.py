@@ -1,0 +1,28 @@
+"""What the environment tells the command line: the only place of it that reads `os.environ`.
+
+`MODELYARD_PROFILE`, `MODELYARD_URL`, `MODELYARD_TOKEN`, `MODELYARD_PROJECT`, `MODELYARD_CONFIG_DIR` as the SDK reads
+them, `MODELYARD_HOME` for the operator's commands, `NO_COLOR`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+HOME_DEFAULT = Path(".modelyard")
+
+
+def home_dir(environment: Mapping[str, str] | None = None) -> Path:
+    """The installation's folder: `MODELYARD_HOME`, or `.modelyard` here."""
+    values = os.environ if environment is None else environment
+    return Path(values.get("MODELYARD_HOME") or HOME_DEFAULT)
+
+
+def wants_color() -> bool:
+    return not os.environ.get("NO_COLOR")
+
+
+def child_environment(**added: str) -> dict[str, str]:
+    """The environment for a process of ours, with additions."""
+    return {**os.environ, **added}

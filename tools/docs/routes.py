@@ -80,10 +80,10 @@ def permission_of(route: Any) -> str:
     """What the route declares: a permission, *logged in*, *public: reason*; empty if nothing."""
     for dependency in route.dependant.dependencies:
         call = dependency.call
+        if getattr(call, "is_for_nodes", False):
+            return "*an enrolled node*"
         if hasattr(call, "public_reason"):
             if call.permission is not None:
                 return code(call.permission.value)
             return f"*public*: {call.public_reason}" if call.anonymous else "*logged in*"
-        if hasattr(call, "declares"):  # other ways in, such as a node's own key
-            return str(call.declares)
     return OPEN.get(route.path, "")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, get_args, get_type_hints
 
@@ -40,12 +40,17 @@ class Loaded(Generic[S]):
 
 
 def load(
-    kind: type[S], file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None
+    kind: type[S],
+    file: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, Any] | None = None,
+    foreign: Collection[str] = (),
 ) -> Any:
     """Composes `kind`, a dataclass whose fields are section dataclasses.
 
     Sources, the later winning: defaults, the TOML file, the environment, `overrides` (command-line options,
-    `{"section.name": value}`, None meaning not given). Raises SettingInvalid.
+    `{"section.name": value}`, None meaning not given). `foreign` sections of the file and the environment belong to
+    another process, which checks them itself. Raises SettingInvalid.
     """
     given: dict[str, dict[str, tuple[Any, str]]] = {}
     if file is not None and file.exists():
@@ -58,6 +63,8 @@ def load(
         if value is not None:
             section, _, name = path.partition(".")
             given.setdefault(section, {})[name] = (value, "command line")
+    for section in foreign:
+        given.pop(section, None)
     return _compose(kind, given)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modelyard.infra.processes.paths import run_dir
+from modelyard.infra.settings import setting
 
 DEFAULT_INDEX = "default"
 
@@ -29,19 +31,22 @@ class NodeSettings:
     """Everything that differs between two nodes. Times in seconds, sizes in bytes."""
 
     home: Path
-    port: int = 8800
-    listen_host: str = "127.0.0.1"
-    uv: str = "uv"
-    uv_cache: Path | None = None
-    pythons: tuple[str, ...] = ()
-    indexes: Mapping[str, PackageIndex] = field(default_factory=lambda: {DEFAULT_INDEX: PackageIndex()})
-    envoy_path: str | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    cell_jobs_max: int = 2
-    changes_max: int = 4
-    cell_network: bool = False
-    inherited: Mapping[str, str] = field(default_factory=dict)
+    port: int = setting(8800, "Port of the gateway.")
+    listen_host: str = setting("127.0.0.1", "Address of the gateway; any but a loopback one needs a certificate.")
+    uv: str = setting("uv", "Path of uv; the one beside the interpreter is taken if there is one.")
+    uv_cache: Path | None = setting(None, "Folder of downloaded wheels; uv's own if not set.")
+    pythons: tuple[str, ...] = setting((), "Interpreters for models, as paths; searched on the path if not set.")
+    indexes: Mapping[str, PackageIndex] = dataclasses.field(
+        default_factory=lambda: {DEFAULT_INDEX: PackageIndex()},
+        metadata={"help": "Package indexes that manifests may name: tables [node.indexes.NAME] with url and ca_file."},
+    )
+    envoy_path: str | None = setting(None, "Path of an Envoy of at least 1.36; the packaged one if not set.")
+    certificate_file: Path | None = setting(None, "PEM certificate chain of the gateway.")
+    key_file: Path | None = setting(None, "PEM key of that certificate.")
+    cell_jobs_max: int = setting(2, "Cell jobs (build steps) at once.")
+    changes_max: int = setting(4, "Endpoints changed over at once.")
+    cell_network: bool = setting(False, "Whether model code keeps the network where it could be taken away.")
+    inherited: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def node_dir(self) -> Path:

@@ -55,5 +55,5 @@ class ServerSettings:
 def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Loaded[ServerSettings]:
     """Reads `<home>/config.toml` and the environment. Sections of other processes in the same file are theirs."""
     given = {"server.home": home.absolute(), **(overrides or {})}
-    loaded: Loaded[ServerSettings] = load(ServerSettings, home / "config.toml", os.environ, given)
+    loaded: Loaded[ServerSettings] = load(ServerSettings, home / "config.toml", os.environ, given, {"node"})
     return loaded

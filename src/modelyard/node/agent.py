@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ class Agent:
         self._status_due = asyncio.Event()
         self._stale = False
         self._seen_number = 0
+        self._contacted = False
+        self._lease_end: datetime | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._query_tasks: set[asyncio.Task[None]] = set()
         self._wire()
@@ -180,15 +183,11 @@ class Agent:
         self._contacted = True
         self._take(state)
 
-    _contacted = False
-
     def _take(self, state: DesiredState) -> None:
         self._seen_number = state.number
         self._lease_end = from_rfc3339(state.expires_at)
         self._note_lease()
         self._supervisor.apply(state)
-
-    _lease_end = None
 
     def _note_lease(self) -> None:
         stale = self._lease_end is not None and self._clock.now() >= self._lease_end

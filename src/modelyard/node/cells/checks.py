@@ -1,4 +1,4 @@
-"""The check job: load, infer the schema, run examples and tests, all inside a cell; the result is read as a stranger's."""
+"""The check job: load, infer the schema, run examples and tests, all in a cell; its result is a stranger's."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ import json
 import os
 import secrets
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelyard.contracts.cell_job import RESULT_BYTES_MAX, CellJob
+from modelyard.contracts.cell_job import RESULT_BYTES_MAX, CellJob, CellJobFailure
 from modelyard.contracts.version_document import EnvironmentRef, FileEntry
 from modelyard.kernel.errors import ErrorKind, PlatformError
 from modelyard.node.cells.job_log import JobLog
-from modelyard.node.cells.specs import CellFactory
+from modelyard.node.cells.specs import CellFactory, module_names
 from modelyard.node.durable_files import remove_folder
 from modelyard.node.environments.materializing import Environments
+from modelyard.node.launcher.confinement import CellSpec
 from modelyard.node.supervisor.launcher_client import Event, LauncherClient
 from modelyard.node.versions.cache import VersionCache
 
 EXIT_OUT_OF_MEMORY = 71
-MEMORY_WORDS = ("MemoryError", "std::bad_alloc", "Cannot allocate memory", "Unable to allocate")
+MEMORY_WORDS = ("MemoryError", "std::bad_alloc", "needs more memory", "Cannot allocate memory", "Unable to allocate")
 MEMORY_MIB_DEFAULT = 512
+CLOSING_S = 5.0
+TEXT_CHARS_MAX = 16 * 1024
 
 
 class OutOfMemory(PlatformError):
@@ -76,23 +80,29 @@ class Checks:
         if inputs.get("tests"):
             paths = (str(await self._environments.get_test_tools(reference.python, job.timeout_s, log.line)),)
         cell = self._cells.make(
-            job.project_id, environment, memory_mib, tuple(str(name) for name in inputs.get("preload") or ())
+            job.project_id, environment, memory_mib, module_names(inputs.get("preload"))
         )
         name = f"check-{secrets.token_hex(8)}"
         out_dir = self._cells.make_scratch(job.project_id, name)
         files_dir = out_dir.with_name(f"{name}-files")
         try:
             await self._cache.lay_out(files, files_dir)
-            spec = {**inputs, "project": job.project, "files_dir": str(files_dir)}
+            # The cell's own clock ends it in good order; ours, a little later, ends it anyhow.
+            spec = {
+                **inputs, "project": job.project, "files_dir": str(files_dir),
+                "check_timeout_s": max(1.0, job.timeout_s - CLOSING_S),
+            }  # fmt: skip
             sample = await self._read_sample(inputs)
             if sample is not None:
                 spec["sample"] = sample
-            timeout_s = float(inputs.get("timeout_s") or job.timeout_s)
-            finished = await self._run(job, name, cell, spec, log, paths, out_dir, min(timeout_s, job.timeout_s))
-            return self._judge(finished, out_dir, memory_mib, min(timeout_s, job.timeout_s), log)
+            finished = await self._run(job, cell, spec, log, paths, out_dir)
+            result = _judge(finished, out_dir, memory_mib, job.timeout_s, log)
         finally:
             await asyncio.to_thread(remove_folder, out_dir)
             await asyncio.to_thread(remove_folder, files_dir)
+        # A preview or release follows: its libraries may be imported meanwhile.
+        self._launcher.warm(replace(cell, preload=module_names(result.get("preload"))))
+        return result
 
     async def _read_sample(self, inputs: dict[str, Any]) -> Any:
         """The sample rows, which travel as a blob as they do in the version."""
@@ -102,14 +112,13 @@ class Checks:
         return json.loads((await self._cache.get_blob(digest)).read_bytes())
 
     async def _run(
-        self, job: CellJob, name: str, cell: Any, spec: dict[str, Any], log: JobLog, paths: tuple[str, ...],
-        out_dir: Path, timeout_s: float,
-    ) -> Event:  # fmt: skip
+        self, job: CellJob, cell: CellSpec, spec: dict[str, Any], log: JobLog, paths: tuple[str, ...], out_dir: Path
+    ) -> Event:
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
         reading = asyncio.create_task(log.read_pipe(read_end))
         try:
             return await self._launcher.run_check(
-                job.job_id, cell, spec, write_end, paths=paths, out_dir=out_dir, timeout_s=timeout_s
+                job.job_id, cell, spec, write_end, paths=paths, out_dir=out_dir, timeout_s=job.timeout_s
             )
         finally:
             os.close(write_end)
@@ -117,22 +126,38 @@ class Checks:
             await asyncio.wait({reading}, timeout=2.0)
             reading.cancel()
 
-    def _judge(
-        self, finished: Event, out_dir: Path, memory_mib: int, timeout_s: float, log: JobLog
-    ) -> dict[str, Any]:
-        status, reason = finished.get("status"), finished.get("reason")
-        if reason == "timeout":
-            raise CheckTimeout(timeout_s=timeout_s)
-        tail = "\n".join(log.tail[-60:])
-        if status == EXIT_OUT_OF_MEMORY or (status != 0 and any(word in tail for word in MEMORY_WORDS)):
-            raise OutOfMemory(memory_mib=memory_mib)
-        try:
-            return read_result(out_dir / "result.json")
-        except FileNotFoundError:
-            how = f"status {status}, {reason}"
-            if isinstance(status, int) and status < 0:
-                how = f"killed by signal {-status}"
-            raise CheckCrashed(how=how, tail=tail) from None
+
+def _judge(finished: Event, out_dir: Path, memory_mib: int, timeout_s: float, log: JobLog) -> dict[str, Any]:
+    status, reason = finished.get("status"), finished.get("reason")
+    if reason == "timeout":
+        raise CheckTimeout(timeout_s=timeout_s)
+    tail = "\n".join(log.tail[-60:])
+    if status == EXIT_OUT_OF_MEMORY or (status != 0 and any(word in tail for word in MEMORY_WORDS)):
+        raise OutOfMemory(memory_mib=memory_mib)
+    try:
+        result = read_result(out_dir / "result.json")
+    except FileNotFoundError:
+        how = f"killed by signal {-status}" if isinstance(status, int) and status < 0 else f"status {status}, {reason}"
+        raise CheckCrashed(how=how, tail=tail) from None
+    failure = result.get("failure")
+    if failure is not None:
+        raise CheckFailed(failure)
+    return result
+
+
+class CheckFailed(Exception):
+    """What the cell says is wrong with the model: code, message, hint, details. Shown, and believed in nothing else."""
+
+    def __init__(self, said: Any) -> None:
+        said = said if isinstance(said, dict) else {}
+        details = said.get("details")
+        self.failure = CellJobFailure(
+            str(said.get("code", "builds.load_failed"))[:100],
+            str(said.get("message", "The check failed."))[:TEXT_CHARS_MAX],
+            str(said.get("hint", ""))[:TEXT_CHARS_MAX],
+            details if isinstance(details, dict) else {},
+        )
+        super().__init__(self.failure.message)
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from modelyard.contracts.cell_job import CellJob, CellJobFailure, CellJobResult
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import PlatformError
-from modelyard.node.cells.checks import Checks
+from modelyard.node.cells.checks import CheckFailed, Checks
 from modelyard.node.cells.job_log import JobLog
 from modelyard.node.cells.ledger import JobLedger
 from modelyard.node.control_plane import ControlPlane, ControlPlaneUnavailable
@@ -134,14 +134,17 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 def _failed(job: CellJob, problem: BaseException) -> CellJobResult:
-    if isinstance(problem, PlatformError):
+    again = "Retry the build."
+    if isinstance(problem, CheckFailed):
+        failure = problem.failure
+    elif isinstance(problem, PlatformError):
         details = {name: value for name, value in problem.params.items() if isinstance(value, (str, int, float, bool))}
         failure = CellJobFailure(problem.code, problem.detail, problem.next_step, details)
     elif isinstance(problem, LauncherGone):
-        failure = CellJobFailure("builds.node_restarted", "The node's launcher ended during the job.", "Retry the build.")
+        failure = CellJobFailure("builds.node_restarted", "The node's launcher ended during the job.", again)
     elif isinstance(problem, (KeyError, TypeError, ValueError)):
-        failure = CellJobFailure("builds.job_invalid", f"The job's inputs are malformed: {problem!r}.", "Retry the build.")
+        failure = CellJobFailure("builds.job_invalid", f"The job's inputs are malformed: {problem!r}.", again)
     else:
         logger.error("job %s failed", job.job_id, exc_info=problem)
-        failure = CellJobFailure("builds.node_error", f"The node failed: {type(problem).__name__}.", "Retry the build.")
+        failure = CellJobFailure("builds.node_error", f"The node failed: {type(problem).__name__}.", again)
     return CellJobResult(job.job_id, failure=failure)

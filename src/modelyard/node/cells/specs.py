@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import resource
 import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 import modelyard_worker
 
@@ -18,6 +20,7 @@ from modelyard.node.launcher.confinement import CellSpec
 
 MIB = 1024 * 1024
 PROCESSES_MAX = 256
+PRELOAD_MAX = 400
 # Private memory that Python and the libraries need before the model's own; the manifest speaks of the model.
 MEMORY_OVERHEAD_MIB = 64
 
@@ -49,7 +52,7 @@ class CellFactory:
             python=str(environment.python),
             zygote=str(self._worker_source / "modelyard_worker" / "zygote.py"),
             paths=(str(self._worker_source),),
-            preload=preload,
+            preload=module_names(preload),
             directory=str(self.make_scratch(project_id)),
             uid=uid,
             gid=uid,
@@ -70,6 +73,15 @@ class CellFactory:
             os.chown(folder, uid, uid)
         os.chmod(folder, 0o700)
         return folder
+
+
+def module_names(given: Any) -> tuple[str, ...]:
+    """The well-formed module names among what a document or a cell says; the rest is passed over."""
+    if not isinstance(given, (list, tuple)):
+        return ()
+    names = (name for name in given if isinstance(name, str) and len(name) <= 100)
+    good = (name for name in names if name and all(part.isidentifier() for part in name.split(".")))
+    return tuple(itertools.islice(good, PRELOAD_MAX))
 
 
 def _processes_of_a_person() -> int:

@@ -83,6 +83,8 @@ class Launcher:
             self._stop(message["id"], float(message.get("grace_s", 10.0)))
         elif operation == "cancel" and message["id"] in self._checks:
             self._end_check(self._checks[message["id"]], "cancelled")
+        elif operation == "warm":
+            self._zygote_for(CellSpec.from_json(message["cell"]))
         elif operation == "shutdown":
             self._shut_down(float(message.get("grace_s", 10.0)))
 

@@ -13,6 +13,7 @@ Agent to launcher:
   {"op":"stop","id","grace_s"}                                                 close, unlink, SIGTERM, SIGKILL
   {"op":"run","id","cell":CELL,"paths":[..],"out_dir","timeout_s"}  fds: spec, log   one check job
   {"op":"cancel","id"}                                                         SIGKILL a check job
+  {"op":"warm","cell":CELL}                                                    import its modules ahead of need
   {"op":"shutdown","grace_s"}                                                  stop all, then exit 0
 Launcher to agent:
   {"event":"ready","pid"}

@@ -5,6 +5,7 @@ A zygote runs packages that we did not write, so its word about pids is verified
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -59,10 +60,13 @@ class Zygote:
                 os.close(fd)
 
     def can_serve(self, cell: CellSpec) -> bool:
-        """Whether a fork of this one fits the cell: the same key, limits and uid, and all of its preloaded modules."""
+        """Whether a fork of this one fits the cell: the same key, uid and network, and its packages are here.
+
+        Packages, not modules: a few more modules of a warm package load in milliseconds, another zygote in seconds.
+        """
         mine, theirs = self.cell, cell
         same = mine.zygote_key == theirs.zygote_key and (mine.uid, mine.network) == (theirs.uid, theirs.network)
-        return same and not self.retired and set(theirs.preload) <= set(mine.preload)
+        return same and not self.retired and _packages(theirs) <= _packages(mine)
 
     def open_worker(self, pid: int) -> int:
         """A pidfd of the worker. Raises UntrueReport unless it is this zygote's child and ProcessLookupError if gone.
@@ -94,6 +98,10 @@ class Zygote:
         self._waiting.clear()
 
 
+def _packages(cell: CellSpec) -> set[str]:
+    return {name.partition(".")[0] for name in cell.preload}
+
+
 def _exec_zygote(cell: CellSpec, control: socket.socket, log_fd: int, launcher_pid: int) -> None:
     """In the child: descriptors 0 to 3 and nothing else, the cell, then the environment's Python. Never returns."""
     try:
@@ -117,6 +125,4 @@ def _exec_zygote(cell: CellSpec, control: socket.socket, log_fd: int, launcher_p
 
 def _moved_up(fd: int) -> int:
     """The same file under a number above 9."""
-    import fcntl
-
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)

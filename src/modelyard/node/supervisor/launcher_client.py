@@ -214,6 +214,11 @@ class LauncherClient:
         finally:
             close_all([spec_fd])
 
+    def warm(self, cell: CellSpec) -> None:
+        """Has the cell's modules imported in the background; harmless if the launcher is away."""
+        with suppress(LauncherGone):
+            self._send({"op": "warm", "cell": cell.to_json()})
+
     async def stop(self, grace_s: float) -> None:
         """Every worker drains and ends, then the launcher; what insists is killed."""
         self._stopping = True

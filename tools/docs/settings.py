@@ -11,8 +11,7 @@ from tools.docs.markdown import code, page, table
 
 INTRODUCTION = """
 Settings come from defaults, then `config.toml` in the home directory, then variables named `MODELYARD__SECTION__NAME`,
-then options of the command line; the later wins. An unknown key is an error. `modelyard config show` prints every
-value, with secrets hidden, and where it came from.
+then options of `modelyard up`; the later wins. An unknown key is an error and stops the start.
 """
 
 

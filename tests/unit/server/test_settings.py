@@ -39,7 +39,7 @@ def test_sections_of_the_node_are_the_nodes_business(home, monkeypatch):
 @pytest.mark.parametrize("text", ["[servr]\nlog_level = 'x'\n", "[server]\nlog_levl = 'x'\n"])
 def test_unknown_key_is_refused_with_the_nearest(home, text):
     (home / "config.toml").write_text(text)
-    with pytest.raises(SettingInvalid, match="an unknown key, expected .*server"):
+    with pytest.raises(SettingInvalid, match=r"an unknown key, expected .*server"):
         load_settings(home)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelyard.node.gateway.resources import names
 from modelyard.node.gateway.resources.snapshot import Resource, Snapshot, SnapshotBuilder, readable_snapshot
 
-__all__ = ["Resource", "Snapshot", "SnapshotBuilder", "readable_snapshot"]
+__all__ = ["Resource", "Snapshot", "SnapshotBuilder", "names", "readable_snapshot"]

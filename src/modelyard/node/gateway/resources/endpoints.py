@@ -116,8 +116,8 @@ def _only_live_version(target: Target, callers: Message) -> Message:
     predicate = matching.path_predicate(prefix=versions)
     if target.version:
         live = f"{versions}/{target.version}"
-        spellings = [matching.path_predicate(exact=live)]
-        spellings += [matching.path_predicate(prefix=live + follows) for follows in "/?"]
+        # A predicate costs Envoy about 10 µs in every change of any endpoint, hence none for `1.0.0?query`.
+        spellings = [matching.path_predicate(exact=live), matching.path_predicate(prefix=f"{live}/")]
         predicate = matching.all_of([predicate, matching.none_of(spellings)])
     other_version = protos.Matcher.MatcherList.FieldMatcher(predicate=predicate, on_match=matching.DENY_ACTION)
     return protos.Matcher(

@@ -10,7 +10,8 @@ from typing import Any
 from tools.lint.source import Finding, Tree, matches
 
 CODE = "commit"
-ENDING = {"commit", "rollback", "begin", "begin_nested"}
+ENDING = {"commit", "rollback", "begin_nested"}
+HOLDERS = {"connection", "engine", "session", "conn", "transaction", "database"}  # `begin` means it on these only
 
 
 def check(tree: Tree) -> Iterator[Finding]:
@@ -19,5 +20,10 @@ def check(tree: Tree) -> Iterator[Finding]:
         if source.package != "modelyard" or matches(source.module, allowed["where"]):
             continue
         for node in source.nodes:
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ENDING:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _ends(node.func):
                 yield source.at(node.lineno, CODE, f".{node.func.attr}() outside infra; the unit of work commits")
+
+
+def _ends(called: ast.Attribute) -> bool:
+    holder = getattr(called.value, "attr", getattr(called.value, "id", "")).lstrip("_")
+    return called.attr in ENDING or (called.attr == "begin" and holder in HOLDERS)

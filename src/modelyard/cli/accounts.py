@@ -23,9 +23,12 @@ def read_password(file: Path | None, prompt: str, *, confirm: bool = False) -> s
 @click.command("login", cls=Command)
 @click.option("--user", required=True, help="Your name there.")
 @click.option("--password-file", type=click.Path(exists=True, path_type=Path), help="Instead of being asked.")
+@click.option("--new-password-file", type=click.Path(exists=True, path_type=Path), help="After a one-time password.")
 @click.option("--ca-file", type=click.Path(exists=True, path_type=Path), help="Trust this authority's certificates.")
 @pass_cli
-def login_command(cli: Cli, user: str, password_file: Path | None, ca_file: Path | None) -> None:
+def login_command(
+    cli: Cli, user: str, password_file: Path | None, new_password_file: Path | None, ca_file: Path | None
+) -> None:
     """Log in and keep a profile, named for the user unless --profile says otherwise; it becomes the active one."""
     from modelyard.sdk.client import Client
     from modelyard.sdk.profiles import Credentials, Profile
@@ -37,7 +40,11 @@ def login_command(cli: Cli, user: str, password_file: Path | None, ca_file: Path
     url = (cli.url or settings.url or (before.url if before else URL_DEFAULT)).rstrip("/")
     authority = str(ca_file.resolve()) if ca_file else (before.ca_file if before else "")
     with Client(url, agent="cli", ca_file=authority) as client:
-        session = client.accounts.log_in(user, read_password(password_file, f"Password of {user} at {url}"))
+        password = read_password(password_file, f"Password of {user} at {url}")
+        session = client.accounts.log_in(user, password)
+        if client.accounts.me().must_change_password:
+            note("That was a one-time password; choose your own.")
+            client.accounts.change_password(password, read_password(new_password_file, "New password", confirm=True))
         me = client.accounts.me()
     names = [entry["name"] for entry in me.projects]
     kept = before.project if before and before.project in names else ""

@@ -98,8 +98,7 @@ def approve_command(cli: Cli, number: int, why: str, no_wait: bool) -> None:
     if not no_wait:
         release = client.releases.wait_live(number)
     took = time.monotonic() - started
-    failed = int(release.document.get("failed_requests") or 0)
-    live = f"Live in {took:.1f} s, {failed} failed. Undo: modelyard rollback {release.endpoint}"
+    live = f"Live in {took:.1f} s. Undo: modelyard rollback {release.endpoint}"
     cli.show(release.document, f"Release {number} is approved." if no_wait else live)
 
 

@@ -39,8 +39,8 @@ def list_versions(cli: Cli, name: str) -> None:
     client = cli.client()
     versions = list(client.models.list_versions(client.project, name))
     rows = [
-        (v["version"], short_digest(str(v.get("digest", ""))), _numbers(v.get("metrics")),
-         str(v.get("created_at", ""))[:16], v.get("author") or v.get("created_by"))
+        (v["version"], short_digest(v["digest"]), _numbers(v["metrics"]),
+         v["created_at"][:16].replace("T", " "), v["created_by"])
         for v in versions
     ]  # fmt: skip
     headers = ("version", "digest", "metrics", "built", "author")
@@ -116,37 +116,27 @@ def pull_command(cli: Cli, reference: str, directory: Path) -> None:
 
 
 def render_diff(found: dict[str, Any]) -> str:
-    """One block a part that changed; parts that are equal are named in one line."""
-    changed, equal = [], []
-    for part, value in found.items():
-        if part in ("a", "b", "project", "model") or value in (None, "", [], {}):
-            equal += [part] if part not in ("a", "b", "project", "model") else []
-            continue
-        changed.append(f"{part}\n{_indented(value)}")
-    if equal:
-        changed.append("unchanged: " + ", ".join(equal))
-    return "\n".join(changed)
+    """One block a part that changed, before → after; parts that are equal are named in one line."""
+    blocks = [f"{part}\n" + "\n".join(_change(item) for item in items) for part, items in found.items() if items]
+    equal = [part for part, items in found.items() if not items]
+    return "\n".join([*blocks, f"unchanged: {', '.join(equal)}"] if equal else blocks)
 
 
-def _indented(value: Any) -> str:
-    if isinstance(value, str):
-        lines = value.splitlines()
-    elif isinstance(value, list):
-        lines = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
-    elif isinstance(value, dict):
-        lines = [f"{name}  {_arrow(item)}" for name, item in value.items() if item not in (None, [], {})]
-    else:
-        lines = [str(value)]
-    return "\n".join("  " + line for line in lines)
+def _change(item: dict[str, Any]) -> str:
+    name = item.get("name") or item.get("path") or ""
+    word = item.get("change") or ("better" if item.get("better") else "worse" if item.get("better") is False else "")
+    sides = [_side(item.get(side)) for side in ("a", "b")]
+    line = f"  {name:<28}{sides[0]} → {sides[1]}  {word}".rstrip()
+    text = str(item.get("diff") or item.get("note") or "").rstrip()
+    return line + "".join(f"\n    {row}" for row in text.splitlines())
 
 
-def _arrow(item: Any) -> str:
-    """`0.875 → 0.992` for a pair of before and after."""
-    if isinstance(item, dict) and ({"a", "b"} <= item.keys() or {"before", "after"} <= item.keys()):
-        return f"{item.get('a', item.get('before'))} → {item.get('b', item.get('after'))}"
-    if isinstance(item, list) and len(item) == 2 and not any(isinstance(part, (dict, list)) for part in item):
-        return f"{item[0]} → {item[1]}"
-    return item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+def _side(value: Any) -> str:
+    if value in (None, ""):
+        return "none"
+    if isinstance(value, str) and value.startswith("sha256:"):
+        return short_digest(value)
+    return f"{value:g}" if isinstance(value, float) else value if isinstance(value, str) else json.dumps(value)
 
 
 def _fields(document: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from modelyard.sdk.results import Endpoint, Release, result
 from modelyard.sdk.transport import Transport
 
 LIVE_TIMEOUT_S = 60.0
+WAIT_S = 20.0
 _RELEASES = "/api/v1/releases"
 
 
@@ -28,9 +29,13 @@ class Releases:
         params = {"project": project, "state": state}
         return (result(Release, item) for item in list_items(self._transport, _RELEASES, params, items_max=items_max))
 
-    def get_release(self, number: int) -> Release:
-        """With its diff against the live version in `document`."""
-        return result(Release, self._transport.json("GET", f"{_RELEASES}/{number}"))
+    def get_release(self, number: int, *, wait_s: float = 0.0) -> Release:
+        """With its diff against the live version in `document`. `wait_s`: for how long to wait while an approved
+        release is on its way to being live."""
+        params = {"wait_s": wait_s} if wait_s else None
+        return result(
+            Release, self._transport.json("GET", f"{_RELEASES}/{number}", params=params, timeout_s=wait_s + 30)
+        )
 
     def approve(self, number: int, why: str) -> Release:
         return result(Release, self._transport.json("POST", f"{_RELEASES}/{number}/approve", body={"why": why}))
@@ -47,12 +52,11 @@ class Releases:
         Raises ModelyardError with the version's traceback when it could not start, TimedOut.
         """
         ends = time.monotonic() + timeout_s
-        pause_s = 0.02
         while True:
-            release = self.get_release(number)
+            release = self.get_release(number, wait_s=min(WAIT_S, max(0.0, ends - time.monotonic())))
             if release.state == "live":
                 return release
-            if release.state in ("failed", "rejected", "withdrawn"):
+            if release.state not in ("approved", "pending"):
                 problem = str(release.document.get("problem") or f"release {number} is {release.state}")
                 raise ModelyardError(
                     f"{problem.strip()}\nThe version that was live before goes on serving.",
@@ -65,8 +69,6 @@ class Releases:
                     code="releases.not_live_yet",
                     hint=f"it goes on; look again: modelyard releases show {number}",
                 )
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.5)
 
 
 class Endpoints:

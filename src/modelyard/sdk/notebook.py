@@ -91,9 +91,7 @@ class VersionHandle:
         """Column names for a table that has none, from the version's schema."""
         if hasattr(table, "columns") or not hasattr(table, "ndim"):
             return ()
-        document = self.document
-        schema = document.get("schema") or (document.get("document") or {}).get("schema") or {}
-        return [str(column["name"]) for column in schema.get("inputs", ())]
+        return [str(column["name"]) for column in self.document["model_schema"]["inputs"]]
 
     def __repr__(self) -> str:
         return f"{self.model} {self.version}  [Open] {self.url}"

@@ -58,7 +58,7 @@ class Models:
         Raises ModelyardError when a file's bytes are not those that the version's document names.
         """
         found = self.get_version(project, model, version)
-        document = found.get("version_document") or found["document"]
+        document = found["document"]
         written = []
         for entry in document["files"]:
             relative = PurePosixPath(entry["path"])

@@ -37,6 +37,7 @@ class Me:
     name: str = ""
     is_administrator: bool = False
     is_auditor: bool = False
+    must_change_password: bool = False
     projects: list[dict[str, str]] = field(default_factory=list)
     document: dict[str, Any] = field(default_factory=dict, repr=False)
 

@@ -51,6 +51,8 @@ class ControlPlane:
     def __init__(self, socket_path: Path, node_id: str, key: SigningKey) -> None:
         self._node_id = node_id
         self._key = key
+        # Tells the control plane that jobs given to an earlier process of this node are lost.
+        self._boot = new_id("rq")
         limits = httpx.Limits(max_connections=16, max_keepalive_connections=8, keepalive_expiry=20.0)
         transport = httpx.AsyncHTTPTransport(uds=str(socket_path), limits=limits)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://control", timeout=_TIMEOUT)
@@ -81,7 +83,8 @@ class ControlPlane:
 
     async def wait_orders(self, wait_s: float) -> dict[str, Any]:
         """`{"jobs": [envelopes], "queries": [{id, kind, params}]}`, perhaps empty."""
-        answer = await self._ask("GET", "/node/v1/orders", params={"wait_s": wait_s}, timeout=_patient(wait_s))
+        params = {"wait_s": wait_s, "boot": self._boot}
+        answer = await self._ask("GET", "/node/v1/orders", params=params, timeout=_patient(wait_s))
         orders = {} if answer.status_code == 204 else _json(answer)
         return orders if isinstance(orders, dict) else {}
 

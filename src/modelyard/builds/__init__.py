@@ -1,0 +1,1 @@
+"""How versions come to be: sources, environments, cell jobs, builds."""

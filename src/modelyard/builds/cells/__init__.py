@@ -1,0 +1,1 @@
+"""Work asked of a node: signed cell jobs and small questions."""

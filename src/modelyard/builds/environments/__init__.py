@@ -1,0 +1,1 @@
+"""Locks and environments that a project has had made before, so that an unchanged push skips both steps."""

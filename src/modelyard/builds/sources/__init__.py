@@ -1,0 +1,1 @@
+"""Where a push comes from: files sent with it, or a Git commit."""

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from modelyard.deployment.desired_state.service import DesiredStateService
-from modelyard.identity.nodes.api import NodeCall, node_call
+from modelyard.infra.http.call import Call
+from modelyard.infra.http.node_call import node_call
 from modelyard.infra.http.waiting import Bell
 
 WAIT_S_MAX = 60.0
@@ -22,7 +23,7 @@ def router(states: DesiredStateService, changes: Bell) -> APIRouter:
 
     @routes.get("/desired-state")
     async def get_desired_state(
-        call: Annotated[NodeCall, node_call()],
+        _call: Annotated[Call, node_call()],
         after: Annotated[int, Query(ge=0, le=2**62)] = 0,
         wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX)] = 25.0,
     ) -> Response:

@@ -22,3 +22,6 @@ class Changes:
     def note(self, uow: UnitOfWork) -> None:
         """The same for those who need no number."""
         self.touch(uow)
+
+    def newest_number(self, uow: UnitOfWork) -> int:
+        return NumberStore(uow).get_number()

@@ -21,7 +21,7 @@ from modelyard.contracts.desired_state import (
     VersionState,
 )
 from modelyard.deployment.endpoints.domain import Endpoint
-from modelyard.deployment.endpoints.versions import VersionFacts
+from modelyard.registry.models.domain import Version
 
 TIMEOUT_S_DEFAULT = 2.0
 
@@ -60,10 +60,10 @@ class Parts:
         return part
 
 
-def render_version(version: VersionFacts) -> bytes:
+def render_version(version: Version, project: str) -> bytes:
     state = VersionState(
-        version.id, version.project, version.project_id, version.model, version.version, version.digest,
-        version.document, version.sample, version.sample_output,
+        version.id, project, version.project_id, version.model, version.number, version.digest, version.document,
+        version.facts.sample, version.facts.sample_output,
     )  # fmt: skip
     return canonical_json(asdict(state))
 
@@ -73,7 +73,7 @@ def render_endpoint(
     split: SplitState,
     standby: tuple[SplitState, ...],
     callers: tuple[CallerState, ...],
-    version: VersionFacts | None,
+    version: Version | None,
 ) -> bytes:
     """`version` is the split's own, whose manifest gives the timeout where the endpoint has none."""
     state = EndpointState(
@@ -87,7 +87,7 @@ def render_preview(preview: PreviewState) -> bytes:
     return canonical_json(asdict(preview))
 
 
-def _timeout_s(endpoint: Endpoint, version: VersionFacts | None) -> float:
+def _timeout_s(endpoint: Endpoint, version: Version | None) -> float:
     if endpoint.timeout_s is not None:
         return endpoint.timeout_s
     resources = version.document.get("resources", {}) if version else {}

@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 from modelyard.contracts.desired_state import CallerState, PreviewState, RevokedToken, SplitState
 from modelyard.contracts.statements import DESIRED_STATE_PAYLOAD, Envelope
-from modelyard.deployment.desired_state.callers import Admission, Members, Pairings, read_admission
+from modelyard.deployment.desired_state.callers import Admission, read_admission
 from modelyard.deployment.desired_state.changes import Changes
 from modelyard.deployment.desired_state.rendering import (
     Frame,
@@ -26,30 +25,24 @@ from modelyard.deployment.desired_state.rendering import (
 from modelyard.deployment.desired_state.store import NumberStore
 from modelyard.deployment.endpoints.domain import Endpoint
 from modelyard.deployment.endpoints.service import EndpointService
-from modelyard.deployment.endpoints.versions import VersionFacts, Versions
 from modelyard.deployment.previews.domain import Preview
 from modelyard.deployment.previews.service import PreviewService
 from modelyard.deployment.releases.service import ReleaseService
+from modelyard.identity.pairings.service import PairingService
+from modelyard.identity.projects.service import ProjectService
+from modelyard.identity.roles.service import RoleService
+from modelyard.identity.tokens.service import TokenService
 from modelyard.infra.db import Database, UnitOfWork
 from modelyard.kernel.clock import Clock, to_rfc3339
 from modelyard.kernel.events import Event
+from modelyard.registry.models.domain import Version
+from modelyard.registry.models.service import ModelService
 from modelyard.trust.attestations import SigningKey, sign
 
 LEASE = timedelta(hours=1)
 PREVIEW_REQUESTS_PER_S = 20
 READ_ATTEMPTS = 5
-
-
-class Tokens(Protocol):
-    """Implemented by identity's tokens."""
-
-    def token_keys(self) -> dict[str, Any]: ...
-
-    def mint_probe_token(self, life: timedelta) -> str: ...
-
-    def revoked_tokens(self, uow: UnitOfWork) -> Iterable[tuple[str, datetime]]:
-        """Id and end of each token that was revoked and is not expired."""
-        ...
+READ_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +52,11 @@ class Sources:
     endpoints: EndpointService
     releases: ReleaseService
     previews: PreviewService
-    versions: Versions
-    pairings: Pairings
-    members: Members
-    tokens: Tokens
-    probe_subject: str
+    models: ModelService
+    projects: ProjectService
+    pairings: PairingService
+    roles: RoleService
+    tokens: TokenService
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +86,7 @@ class DesiredStateService:
         self._changes = changes
         self._lock = threading.Lock()
         self._parts = Parts()
-        self._versions: dict[str, VersionFacts | None] = {}
+        self._versions: dict[str, Version] = {}
         self._newest: SignedState | None = None
 
     def newest(self, node_has: int = 0) -> SignedState:
@@ -121,14 +114,18 @@ class DesiredStateService:
 
     def _render(self, now: datetime) -> SignedState:
         """Reads until no change came in between: PostgreSQL's statements each see their own moment."""
+        number, payload, renew_at = self._read_once(now)
         for _ in range(READ_ATTEMPTS):
-            with self._database.reading() as uow:
-                number = NumberStore(uow).get_number()
-                payload, renew_at = self._read(uow, number, now)
             if self._database.is_sqlite or self._number() == number:
                 break
+            number, payload, renew_at = self._read_once(now)
         envelope = sign(DESIRED_STATE_PAYLOAD, payload, self._order_key)
         return SignedState(number, _envelope_bytes(envelope), renew_at)
+
+    def _read_once(self, now: datetime) -> tuple[int, bytes, datetime]:
+        with self._database.reading() as uow:
+            number = NumberStore(uow).get_number()
+            return (number, *self._read(uow, number, now))
 
     def _number(self) -> int:
         with self._database.reading() as uow:
@@ -137,13 +134,13 @@ class DesiredStateService:
     def _read(self, uow: UnitOfWork, number: int, now: datetime) -> tuple[bytes, datetime]:
         sources = self._sources
         self._parts.begin()
-        admission = read_admission(uow, sources.pairings, sources.members, sources.probe_subject)
+        admission = read_admission(uow, sources.pairings, sources.roles)
         endpoints, endpoint_versions = self._endpoint_parts(uow, sources.endpoints.list_targeted(uow), admission)
-        granted = [p for p in sources.previews.list_valid(uow, now) if admission.may_preview(p.project_id, p.principal_id)]
+        valid = sources.previews.list_valid(uow, now)
+        granted = [p for p in valid if admission.may_preview(p.project_id, p.principal_id)]
         previews = [self._preview_part(list(same)) for _, same in groupby(granted, key=lambda p: p.version_id)]
-        wanted = sorted(endpoint_versions | {preview.version_id for preview in granted})
-        versions = [part for part in (self._version_part(uow, version_id) for version_id in wanted) if part]
-        revoked = tuple(RevokedToken(jti, to_rfc3339(end)) for jti, end in sources.tokens.revoked_tokens(uow))
+        versions = self._version_parts(uow, endpoint_versions | {preview.version_id for preview in granted})
+        revoked = tuple(RevokedToken(t.id, to_rfc3339(t.expires_at)) for t in sources.tokens.revoked_tokens(uow))
         # The probe's token outlives the lease: a node that lost contact goes on asking its own endpoints.
         probe = sources.tokens.mint_probe_token(LEASE * 25)
         frame = Frame(
@@ -157,18 +154,17 @@ class DesiredStateService:
         self, uow: UnitOfWork, endpoints: list[Endpoint], admission: Admission
     ) -> tuple[list[bytes], set[str]]:
         wanted = {endpoint.id: _releases_of(endpoint) for endpoint in endpoints}
-        covers = self._sources.releases.covers(uow, {id for ids in wanted.values() for id in ids})
-        callers_of: dict[tuple[str, str], tuple[CallerState, ...]] = {}
+        covers = self._sources.releases.covers(uow, {release_id for ids in wanted.values() for release_id in ids})
         keys: dict[str, tuple[Any, ...]] = {}
         for endpoint in endpoints:
-            place = (endpoint.project_id, endpoint.name)
-            callers_of[place] = admission.callers_of(*place)
-            found = tuple(covers[id] for id in wanted[endpoint.id] if id in covers)
-            keys[endpoint.id] = ("endpoint", endpoint, found, callers_of[place])
+            found = tuple(covers[release_id] for release_id in wanted[endpoint.id] if release_id in covers)
+            callers = admission.callers_of(endpoint.project_id, endpoint.id)
+            keys[endpoint.id] = ("endpoint", endpoint, found, callers)
         parts = {endpoint.id: self._parts.find(keys[endpoint.id]) for endpoint in endpoints}
         missing = [endpoint for endpoint in endpoints if parts[endpoint.id] is None]
         needed = {cover.id for endpoint in missing for cover in keys[endpoint.id][2]}
         statements = self._sources.releases.statements(uow, needed) if missing else {}
+        loaded = self._load_versions(uow, {cover.version_id for e in missing for cover in keys[e.id][2][:1]})
         for endpoint in missing:
             _, _, found, callers = keys[endpoint.id]
             splits = [
@@ -178,7 +174,7 @@ class DesiredStateService:
             ]  # fmt: skip
             if not splits or splits[0].release_id != endpoint.target_release_id:
                 continue
-            version = self._version(uow, splits[0].version_id)
+            version = loaded.get(splits[0].version_id)
             part = render_endpoint(endpoint, splits[0], tuple(splits[1:]), callers, version)
             parts[endpoint.id] = self._parts.keep(keys[endpoint.id], part)
         versions = {cover.version_id for key in keys.values() for cover in key[2]}
@@ -195,26 +191,28 @@ class DesiredStateService:
             )
         )  # fmt: skip
 
-    def _version_part(self, uow: UnitOfWork, version_id: str) -> bytes | None:
-        key = ("version", version_id)
-        part = self._parts.find(key)
-        if part is not None:
-            return part
-        version = self._version(uow, version_id)
-        return None if version is None else self._parts.keep(key, render_version(version))
+    def _version_parts(self, uow: UnitOfWork, version_ids: set[str]) -> list[bytes]:
+        parts = {version_id: self._parts.find(("version", version_id)) for version_id in sorted(version_ids)}
+        missing = {version_id for version_id, part in parts.items() if part is None}
+        if missing:
+            names = self._sources.projects.names(uow)
+            for version_id, version in self._load_versions(uow, missing).items():
+                part = render_version(version, names.get(version.project_id, ""))
+                parts[version_id] = self._parts.keep(("version", version_id), part)
+        return [part for part in parts.values() if part]
 
-    def _version(self, uow: UnitOfWork, version_id: str) -> VersionFacts | None:
-        """Versions never change, so one reading is enough for the life of the process; a missing one is asked again."""
-        found = self._versions.get(version_id)
-        if found is None:
-            found = self._versions[version_id] = self._sources.versions.find_version_by_id(uow, version_id)
-        return found
+    def _load_versions(self, uow: UnitOfWork, version_ids: set[str]) -> dict[str, Version]:
+        """Versions never change, so each is read once in the life of the process. One that is not there is left out."""
+        missing = sorted(version_ids - self._versions.keys())
+        for start in range(0, len(missing), READ_BATCH):
+            self._versions |= self._sources.models.versions_by_ids(uow, missing[start : start + READ_BATCH])
+        return {version_id: self._versions[version_id] for version_id in version_ids if version_id in self._versions}
 
 
 def _releases_of(endpoint: Endpoint) -> tuple[str, ...]:
     """What should answer, then what is kept ready: what answers until then, and what one would roll back to."""
     ids = (endpoint.target_release_id, endpoint.live_release_id, endpoint.standby_release_id)
-    return tuple(dict.fromkeys(id for id in ids if id))
+    return tuple(dict.fromkeys(release_id for release_id in ids if release_id))
 
 
 def _envelope_bytes(envelope: Envelope) -> bytes:
@@ -226,5 +224,3 @@ def _envelope_bytes(envelope: Envelope) -> bytes:
             base64.b64encode(envelope.payload), b'","signatures":', json.dumps(signatures).encode(), b"}",
         )
     )  # fmt: skip
-
-

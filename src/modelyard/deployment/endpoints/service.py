@@ -8,7 +8,6 @@ from dataclasses import replace
 from modelyard.deployment.endpoints.domain import Endpoint, Limits, Report
 from modelyard.deployment.endpoints.errors import EndpointNameTaken, EndpointNotFound, EndpointNotLive
 from modelyard.deployment.endpoints.store import EndpointStore, EveryEndpointStore
-from modelyard.deployment.endpoints.versions import VersionFacts, Versions
 from modelyard.identity.projects.domain import Project
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.db import UnitOfWork
@@ -18,16 +17,18 @@ from modelyard.kernel.errors import Invalid
 from modelyard.kernel.events import Event
 from modelyard.kernel.ids import NAME_RULE, is_name, new_id
 from modelyard.kernel.paging import Page, PageRequest
+from modelyard.registry.models.domain import Version
+from modelyard.registry.models.service import ModelService
 
 # Numbers the next desired state in the change's own transaction, wakes the nodes after it, returns the number.
 Touch = Callable[[UnitOfWork], int]
 
 
 class EndpointService:
-    def __init__(self, clock: Clock, projects: ProjectService, versions: Versions, touch: Touch) -> None:
+    def __init__(self, clock: Clock, projects: ProjectService, models: ModelService, touch: Touch) -> None:
         self._clock = clock
         self._projects = projects
-        self._versions = versions
+        self._models = models
         self._touch = touch
 
     def create(self, uow: UnitOfWork, access: Access, project: str, name: str, limits: Limits) -> Endpoint:
@@ -86,7 +87,7 @@ class EndpointService:
             timeout_s=limits.timeout_s, body_bytes_max=limits.body_bytes_max,
         )  # fmt: skip
         EndpointStore(uow, opened.id).save(edited)
-        details = {"before": _limits(endpoint), "after": _limits(edited)}
+        details: dict[str, object] = {"before": _limits(endpoint), "after": _limits(edited)}
         self._record(uow, "limits_changed", edited, details=details)
         self._touch(uow)
         return edited
@@ -105,9 +106,10 @@ class EndpointService:
         self._touch(uow)
         return edited
 
-    def live_version(self, uow: UnitOfWork, endpoint: Endpoint) -> VersionFacts:
+    def live_version(self, uow: UnitOfWork, endpoint: Endpoint) -> Version:
         """Raises EndpointNotLive."""
-        found = self._versions.find_version_by_id(uow, endpoint.live_version_id) if endpoint.live_version_id else None
+        live_id = endpoint.live_version_id
+        found = self._models.versions_by_ids(uow, [live_id]).get(live_id) if live_id else None
         if found is None:
             raise EndpointNotLive(endpoint=endpoint.label)
         return found
@@ -122,6 +124,10 @@ class EndpointService:
         if found is None:
             raise EndpointNotFound(name=endpoint_id, project=project_id)
         return found
+
+    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> Endpoint | None:
+        """Implements identity's `EndpointDirectory`; checks nothing: the project was."""
+        return EndpointStore(uow, project_id).find_by_name(name)
 
     def find_by_id(self, uow: UnitOfWork, project_id: str, endpoint_id: str) -> Endpoint | None:
         """Checks nothing: for an id that comes from a checked object or from a node."""

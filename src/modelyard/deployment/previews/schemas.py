@@ -12,7 +12,7 @@ from modelyard.deployment.previews.domain import MINUTES_DEFAULT, MINUTES_MAX
 class NewPreview(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    minutes: int = Field(MINUTES_DEFAULT, ge=1, le=MINUTES_MAX)
+    minutes: int = Field(default=MINUTES_DEFAULT, ge=1, le=MINUTES_MAX)
 
 
 class PreviewBody(BaseModel):

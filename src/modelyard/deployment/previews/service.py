@@ -6,9 +6,7 @@ from datetime import datetime
 
 from modelyard.contracts.statements import IN_TOTO_PAYLOAD, PreviewStatement
 from modelyard.deployment.endpoints.service import Touch
-from modelyard.deployment.endpoints.versions import Versions
 from modelyard.deployment.previews.domain import MINUTES_DEFAULT, Preview, life_of
-from modelyard.deployment.previews.errors import PreviewVersionNotFound
 from modelyard.deployment.previews.store import EveryPreviewStore, PreviewStore
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.db import UnitOfWork
@@ -16,6 +14,7 @@ from modelyard.kernel.access import Access
 from modelyard.kernel.clock import Clock, to_rfc3339
 from modelyard.kernel.events import Event
 from modelyard.kernel.ids import new_id
+from modelyard.registry.models.service import ModelService
 from modelyard.trust.attestations import SigningKey, sign
 
 
@@ -24,14 +23,14 @@ class PreviewService:
         self,
         clock: Clock,
         projects: ProjectService,
-        versions: Versions,
+        models: ModelService,
         installation: str,
         release_key: SigningKey,
         touch: Touch,
     ) -> None:
         self._clock = clock
         self._projects = projects
-        self._versions = versions
+        self._models = models
         self._installation = installation
         self._release_key = release_key
         self._touch = touch
@@ -41,31 +40,27 @@ class PreviewService:
     ) -> Preview:
         """Leave for the caller to call this version, in the place of any they had of it.
 
-        Raises ProjectNotFound, Denied, PreviewVersionNotFound, Invalid.
+        Raises ProjectNotFound, Denied, ModelNotFound, VersionNotFound, AliasNotFound, Invalid.
         """
         opened = self._projects.open(uow, access, project)
         life = life_of(minutes)
-        found = self._versions.find_version(uow, opened.id, model, version)
-        if found is None:
-            raise PreviewVersionNotFound(model=model[:80], version=version[:80], project=opened.name)
+        found = self._models.find_in_project(uow, opened, model, version)
         now = self._clock.now().replace(microsecond=0)
         statement = PreviewStatement(
-            installation=self._installation, project=opened.name, model=found.model, version=found.version,
+            installation=self._installation, project=opened.name, model=found.model, version=found.number,
             version_id=found.id, version_digest=found.digest, requested_by=access.principal.label,
             issued_at=to_rfc3339(now), expires_at=to_rfc3339(now + life),
         )  # fmt: skip
         envelope = sign(IN_TOTO_PAYLOAD, statement.to_payload(), self._release_key)
         preview = Preview(
-            new_id("re"), opened.id, opened.name, found.model, found.version, found.id, found.digest,
+            new_id("re"), opened.id, opened.name, found.model, found.number, found.id, found.digest,
             access.principal.id, access.principal.name, now, now + life, envelope.to_json(),
         )  # fmt: skip
         EveryPreviewStore(uow).forget_before(now)
         PreviewStore(uow, opened.id).replace(preview)
         details = {"digest": found.digest, "expires_at": to_rfc3339(preview.expires_at)}
-        target = f"version:{opened.name}/{found.model}:{found.version}"
-        uow.record(
-            Event("deployment.preview.granted", target, found.id, opened.id, opened.name, details=details)
-        )
+        target = f"version:{opened.name}/{found.model}:{found.number}"
+        uow.record(Event("deployment.preview.granted", target, found.id, opened.id, opened.name, details=details))
         self._touch(uow)
         return preview
 

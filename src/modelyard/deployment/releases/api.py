@@ -47,9 +47,7 @@ def _add_reading(routes: APIRouter, releases: ReleaseService, changes: Bell) -> 
         endpoint: Annotated[str, Query(max_length=64)] = "",
     ) -> ReleasePageBody:
         found = call.read(
-            lambda uow: releases.list_releases(
-                uow, call.access, page, state=state, project=project, endpoint=endpoint
-            )
+            lambda uow: releases.list_releases(uow, call.access, page, state=state, project=project, endpoint=endpoint)
         )
         return ReleasePageBody(items=[ReleaseBody.of(release) for release in found.items], next=found.next_cursor)
 

@@ -80,6 +80,10 @@ class Release:
         return f"release:{self.number}"
 
     @property
+    def endpoint_label(self) -> str:
+        return f"{self.project}/{self.endpoint}"
+
+    @property
     def approved_to_live_ms(self) -> float | None:
         """From the last time it was wanted to its first correct answer; None before that."""
         if self.targeted_at is None or self.live_at is None or self.live_at < self.targeted_at:

@@ -14,13 +14,6 @@ class ReleaseNotFound(PlatformError):
     hint = "List them: modelyard release --list."
 
 
-class VersionNotFound(PlatformError):
-    kind = ErrorKind.NOT_FOUND
-    code = "releases.version_not_found"
-    message = "There is no version {model}:{version} in {project} that you may see."
-    hint = "List them: modelyard models {model}."
-
-
 class ReleasePending(PlatformError):
     kind = ErrorKind.CONFLICT
     code = "releases.pending_already"

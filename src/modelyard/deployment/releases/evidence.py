@@ -1,19 +1,21 @@
-"""What a reviewer decides on, as one JSON value with a digest: it is kept with the release and named by the signature."""
+"""What a reviewer decides on, as one JSON value with a digest: kept with the release, named by the signature."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Any
 
 from modelyard.contracts.canonical import digest_of
-from modelyard.deployment.endpoints.versions import VersionFacts
+from modelyard.registry.models.diff import VersionDiff
+from modelyard.registry.models.domain import Version
 
 FORMAT = "modelyard-evidence/1"
+# What the build found, without the rows of the sample: evidence is shown and kept, rows may be somebody's.
+_FACTS = ("metrics", "check", "packages", "licence", "git", "data", "description", "tags", "client")
 
 
-def make_evidence(
-    version: VersionFacts, live: VersionFacts | None, diff: dict[str, Any] | None, endpoint: str
-) -> dict[str, Any]:
+def make_evidence(version: Version, live: Version | None, diff: VersionDiff | None, endpoint: str) -> dict[str, Any]:
     """`against` and `diff` are None for the first version of an endpoint."""
     document = version.document
     evidence = {
@@ -21,17 +23,17 @@ def make_evidence(
         "endpoint": endpoint,
         "version": {
             "model": version.model,
-            "version": version.version,
+            "version": version.number,
             "digest": version.digest,
-            "author": version.author,
+            "author": version.created_by,
             "build_number": version.build_number,
         },
         "schema": document.get("schema", {}),
         "environment": document.get("environment", {}),
         "files": document.get("files", []),
-        "facts": version.facts,
-        "against": None if live is None else {"version": live.version, "digest": live.digest, "model": live.model},
-        "diff": diff,
+        "facts": {name: getattr(version.facts, name) for name in _FACTS},
+        "against": None if live is None else {"version": live.number, "digest": live.digest, "model": live.model},
+        "diff": None if diff is None else asdict(diff),
     }
     return {name: _plain(value) for name, value in evidence.items()}
 

@@ -17,27 +17,31 @@ class NewRelease(BaseModel):
     endpoint: str = Field(max_length=200, examples=["mine"])
     model: str = Field(max_length=200, examples=["mine"])
     version: str = Field(max_length=200, description="A version or `@alias`.", examples=["1.0.0"])
-    why: str = Field("", max_length=2000)
+    why: str = Field(default="", max_length=2000)
 
 
 class Decision(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     why: str = Field(max_length=2000, description="As the auditor will read it.")
-    evidence_digest: str = Field("", max_length=80, description="Of what was looked at; refused if it changed since.")
+    evidence_digest: str = Field(
+        default="", max_length=80, description="Of what was looked at; refused if it changed since."
+    )
 
 
 class OptionalReason(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    why: str = Field("", max_length=2000)
+    why: str = Field(default="", max_length=2000)
 
 
 class RollBackBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    to_release: int | None = Field(None, ge=1, le=2**31 - 1, description="A release number; absent: the one before.")
-    why: str = Field("", max_length=2000)
+    to_release: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="A release number; absent: the one before."
+    )
+    why: str = Field(default="", max_length=2000)
 
 
 class ReleaseBody(BaseModel):

@@ -11,11 +11,10 @@ from modelyard.contracts.node_status import EndpointStatus
 from modelyard.contracts.statements import IN_TOTO_PAYLOAD, ReleaseStatement
 from modelyard.deployment.endpoints.domain import Endpoint
 from modelyard.deployment.endpoints.service import EndpointService, Touch
-from modelyard.deployment.endpoints.versions import VersionFacts, Versions
 from modelyard.deployment.releases.domain import (
     STATES,
-    Approve,
     ApprovalRequest,
+    Approve,
     Fail,
     GoLive,
     Refuse,
@@ -31,18 +30,19 @@ from modelyard.deployment.releases.errors import (
     ReleaseNotPending,
     ReleasePending,
     VersionLiveAlready,
-    VersionNotFound,
 )
 from modelyard.deployment.releases.evidence import evidence_digest, make_evidence
 from modelyard.deployment.releases.store import Cover, EveryReleaseStore, ReleaseStore
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.db import UnitOfWork
-from modelyard.kernel.access import Access, Permission
+from modelyard.kernel.access import Access
 from modelyard.kernel.clock import Clock, from_rfc3339, to_rfc3339
 from modelyard.kernel.errors import Invalid
 from modelyard.kernel.events import Event
 from modelyard.kernel.ids import new_id
 from modelyard.kernel.paging import Page, PageRequest
+from modelyard.registry.models.domain import Version
+from modelyard.registry.models.service import ModelService
 from modelyard.trust.attestations import SigningKey, sign
 
 PROBLEM_CHARS_MAX = 16 * 1024
@@ -62,7 +62,7 @@ class ReleaseService:
         clock: Clock,
         projects: ProjectService,
         endpoints: EndpointService,
-        versions: Versions,
+        models: ModelService,
         makers: CredentialMakers,
         installation: str,
         release_key: SigningKey,
@@ -72,7 +72,7 @@ class ReleaseService:
         self._clock = clock
         self._projects = projects
         self._endpoints = endpoints
-        self._versions = versions
+        self._models = models
         self._makers = makers
         self._installation = installation
         self._release_key = release_key
@@ -84,19 +84,18 @@ class ReleaseService:
     ) -> Release:
         """A pending release of the version (semver or `@alias`), bound to its digest; makes the endpoint if need be.
 
-        Raises ProjectNotFound, Denied, VersionNotFound, Invalid, ReleasePending, VersionLiveAlready.
+        Raises ProjectNotFound, Denied, ModelNotFound, VersionNotFound, AliasNotFound, Invalid, ReleasePending,
+        VersionLiveAlready.
         """
         opened = self._projects.open(uow, access, project)
         _check_why(why, needed=False)
-        found = self._versions.find_version(uow, opened.id, model, version)
-        if found is None:
-            raise VersionNotFound(model=model[:80], version=version[:80], project=opened.name)
+        found = self._models.find_in_project(uow, opened, model, version)
         at = self._endpoints.ensure(uow, opened, endpoint)
         self._check_new(uow, at, found)
         release = Release(
             id=new_id("re"), number=EveryReleaseStore(uow).next_number(), project_id=opened.id, project=opened.name,
-            endpoint_id=at.id, endpoint=at.name, model=found.model, version=found.version, version_id=found.id,
-            version_digest=found.digest, author=found.author, author_ids=tuple(sorted(found.author_ids)),
+            endpoint_id=at.id, endpoint=at.name, model=found.model, version=found.number, version_id=found.id,
+            version_digest=found.digest, author=found.created_by, author_ids=(found.created_by_id,),
             requested_by_id=uow.by.id, requested_by=uow.by.label, requested_at=self._clock.now(), why=why.strip(),
         )  # fmt: skip
         ReleaseStore(uow, opened.id).add(release)
@@ -118,8 +117,8 @@ class ReleaseService:
         if release.evidence is not None:
             return release.evidence
         endpoint = self._endpoints.find_by_id(uow, release.project_id, release.endpoint_id)
-        version = self._versions.find_version_by_id(uow, release.version_id)
-        return {} if version is None else self._make_evidence(uow, endpoint, version, release.endpoint)
+        version = self._version(uow, release.version_id)
+        return {} if version is None else self._make_evidence(uow, endpoint, version, release.endpoint_label)
 
     def list_releases(
         self,
@@ -146,8 +145,8 @@ class ReleaseService:
         EvidenceChanged, Invalid.
         """
         endpoint, release = self._lock(uow, access, number)
-        version = self._versions.find_version_by_id(uow, release.version_id)
-        evidence = {} if version is None else self._make_evidence(uow, endpoint, version, release.endpoint)
+        version = self._version(uow, release.version_id)
+        evidence = {} if version is None else self._make_evidence(uow, endpoint, version, release.endpoint_label)
         digest = evidence_digest(evidence)
         makers: set[str] = set()
         for principal_id in {*release.author_ids, release.requested_by_id}:
@@ -231,13 +230,13 @@ class ReleaseService:
         """Of a project that was checked."""
         return ReleaseStore(uow, project_id).find(release_id)
 
-    def _check_new(self, uow: UnitOfWork, at: Endpoint, version: VersionFacts) -> None:
+    def _check_new(self, uow: UnitOfWork, at: Endpoint, version: Version) -> None:
         pending = ReleaseStore(uow, at.project_id).find_pending(at.id, version.id)
         if pending is not None:
             raise ReleasePending(number=pending.number, endpoint=at.label)
         if at.live_version_id == version.id and not at.is_swapping:
             live = {"number": at.live_release_number, "endpoint": at.label}
-            raise VersionLiveAlready(model=version.model, version=version.version, **live)
+            raise VersionLiveAlready(model=version.model, version=version.number, **live)
 
     def _lock(self, uow: UnitOfWork, access: Access, number: int) -> tuple[Endpoint, Release]:
         """Endpoint first, always, so that no two changes wait for each other."""
@@ -246,12 +245,14 @@ class ReleaseService:
         return endpoint, ReleaseStore(uow, release.project_id).lock(number)
 
     def _make_evidence(
-        self, uow: UnitOfWork, endpoint: Endpoint | None, version: VersionFacts, name: str
+        self, uow: UnitOfWork, endpoint: Endpoint | None, version: Version, label: str
     ) -> dict[str, Any]:
-        live_id = endpoint.live_version_id if endpoint else None
-        live = self._versions.find_version_by_id(uow, live_id) if live_id else None
-        diff = self._versions.diff(uow, live, version) if live else None
-        return make_evidence(version, live, diff, f"{version.project}/{name}")
+        live = self._version(uow, endpoint.live_version_id if endpoint else None)
+        diff = self._models.diff_versions(uow, live, version) if live else None
+        return make_evidence(version, live, diff, label)
+
+    def _version(self, uow: UnitOfWork, version_id: str | None) -> Version | None:
+        return self._models.versions_by_ids(uow, [version_id]).get(version_id) if version_id else None
 
     def _sign(self, release: Release, decision: Approve, now: datetime) -> dict[str, Any]:
         """Wants the decision, so that no path signs without one."""
@@ -326,7 +327,6 @@ class ReleaseService:
         self, uow: UnitOfWork, verb: str, release: Release, why: str, details: dict[str, Any] | None = None
     ) -> None:
         uow.record(_event(verb, release, why, details or {}))
-
 
 
 def _event(verb: str, release: Release, why: str, details: dict[str, Any], outcome: Any = "success") -> Event:

@@ -108,7 +108,7 @@ class ChainCheck:
     def follow(self, record: AuditRecord) -> None:
         follows = record.seq == self._seq + 1 and record.prev_hash == self._hash
         if self._first_bad is None and not (follows and record.hash == record.expected_hash()):
-            self._first_bad = self._seq + 1 if record.seq > self._seq + 1 else record.seq
+            self._first_bad = min(record.seq, self._seq + 1)
         self._seq, self._hash = record.seq, record.hash
 
     def result(self, head_seq: int, head_hash: str) -> Integrity:

@@ -48,15 +48,21 @@ APPEND_ONLY_DDL: dict[str, tuple[str, ...]] = {
         for verb in ("UPDATE", "DELETE")
     ),
     "postgresql": (
-        "CREATE OR REPLACE FUNCTION audit_events_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$",
-        "CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE ON audit_events "
-        "FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()",
-        "CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events "
-        "FOR EACH STATEMENT EXECUTE FUNCTION audit_events_refuse()",
+        f"""CREATE OR REPLACE FUNCTION audit_events_refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$""",
+        """CREATE TRIGGER audit_events_append_only BEFORE UPDATE OR DELETE ON audit_events
+        FOR EACH ROW EXECUTE FUNCTION audit_events_refuse()""",
+        """CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_events_refuse()""",
     ),
 }
 
 for _dialect, _statements in APPEND_ONLY_DDL.items():
     for _statement in _statements:
-        sa.event.listen(audit_events, "after_create", sa.DDL(_statement).execute_if(dialect=_dialect))
+        sa.event.listen(
+            audit_events,
+            "after_create",
+            sa.DDL(_statement).execute_if(  # type: ignore[no-untyped-call]
+                dialect=_dialect
+            ),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import Any
+from typing import Self
 
 
 class Ring:
@@ -31,10 +31,10 @@ class Ring:
             self._bell.forget(self)
         return True
 
-    def __enter__(self) -> Ring:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bell.forget(self)
 
 

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -139,7 +140,14 @@ def uv_environment(python: str) -> dict[str, str]:
         if settings.get(name):
             environment.setdefault(variable, settings[name])
     environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if has_system_certificates():  # as pip does: a company's own authority is in the system's store
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     return environment
+
+
+def has_system_certificates() -> bool:
+    paths = ssl.get_default_verify_paths()
+    return sys.platform == "darwin" or bool(paths.cafile) or any(Path(paths.capath or os.devnull).glob("*"))
 
 
 def wanted_stamp(kind: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from modelyard.identity.roles.domain import Member
 from modelyard.identity.roles.tables import memberships
 from modelyard.infra.db.database import UnitOfWork
+from modelyard.infra.db.inserting import insert_unless_taken
 from modelyard.infra.db.pages import read_page
 from modelyard.kernel.access import Role
 from modelyard.kernel.paging import Page, PageRequest
@@ -23,18 +24,16 @@ class MembershipStore:
 
     def put(self, member: Member) -> None:
         """Adds the member, or gives them the other role."""
-        self.remove(member.principal_id)
-        self._connection.execute(
-            memberships.insert().values(
-                project_id=self._project_id,
-                principal_id=member.principal_id,
-                principal_kind=member.principal_kind,
-                principal_name=member.name,
-                role=member.role.value,
-                created_at=member.created_at,
-                created_by=member.created_by,
-            )
+        values = {"role": member.role.value, "created_at": member.created_at, "created_by": member.created_by}
+        key = {"project_id": self._project_id, "principal_id": member.principal_id}
+        change = memberships.update().where(
+            memberships.c.project_id == self._project_id, memberships.c.principal_id == member.principal_id
         )
+        if self._connection.execute(change.values(**values)).rowcount:
+            return
+        kind = {"principal_kind": member.principal_kind, "principal_name": member.name}
+        if not insert_unless_taken(self._connection, memberships.insert().values(**key, **kind, **values)):
+            self._connection.execute(change.values(**values))  # someone added them meanwhile
 
     def remove(self, principal_id: str) -> bool:
         statement = memberships.delete().where(

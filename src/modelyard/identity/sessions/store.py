@@ -27,9 +27,12 @@ class LoginFailureStore:  # lint-skip: project-scope logins belong to the instal
 
     def put(self, subject: str, failures: Failures) -> None:
         values = {"count": failures.count, "since": failures.since, "last_at": failures.last_at}
-        statement = login_failures.update().where(login_failures.c.subject == subject).values(**values)
-        if self._connection.execute(statement).rowcount == 0:
-            insert_unless_taken(self._connection, login_failures.insert().values(subject=subject, **values))
+        change = login_failures.update().where(login_failures.c.subject == subject)
+        if self._connection.execute(change.values(**values)).rowcount:
+            return
+        if not insert_unless_taken(self._connection, login_failures.insert().values(subject=subject, **values)):
+            # Two first failures at once: the other's row is there now, and ours is one more.
+            self._connection.execute(change.values(count=login_failures.c.count + 1))
 
     def clear(self, subject: str) -> None:
         self._connection.execute(login_failures.delete().where(login_failures.c.subject == subject))

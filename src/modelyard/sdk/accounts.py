@@ -56,6 +56,8 @@ class Accounts:
     def enable_user(self, name: str) -> None:
         self._transport.request("POST", f"{_USERS}/{name}/enable")
 
-    def reset_password(self, name: str) -> User:
-        """A new one-time password; an administrator's call, or the machine owner's through the local socket."""
-        return result(User, self._transport.json("POST", f"{_USERS}/{name}/reset-password"))
+    def reset_password(self, name: str, *, password: str = "") -> User:
+        """A new one-time password, or the one given; an administrator's call, or the machine owner's through the
+        local socket."""
+        body = {"password": password} if password else {}
+        return result(User, self._transport.json("POST", f"{_USERS}/{name}/reset-password", body=body))

@@ -69,7 +69,7 @@ class Projects:
     def deny(self, project: str, caller: str, endpoint: str) -> Pairing:
         """Ends a pairing. Raises NotFound when the caller was not allowed."""
         for pairing in self.list_pairings(project):
-            if pairing.caller == caller and pairing.endpoint == endpoint:
+            if (pairing.caller, pairing.endpoint) == (caller, endpoint) and not pairing.document.get("revoked_at"):
                 self._transport.request("DELETE", f"{_PROJECTS}/{project}/pairings/{pairing.id}")
                 return pairing
         raise NotFound(

@@ -112,17 +112,19 @@ class Transport:
         return answer.json() if answer.content else None
 
     @contextmanager
-    def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
-        """A GET whose body is read as it comes; quiet for up to a minute."""
-        sent = self._headers("GET", path, headers, None)
+    def stream(
+        self, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """A call whose answer is read as it comes; quiet for up to a minute."""
+        sent = self._headers(method, path, headers, None)
         try:
-            with self._client.stream("GET", path, headers=sent, timeout=httpx.Timeout(60.0, connect=5.0)) as answer:
+            with self._client.stream(method, path, headers=sent, timeout=httpx.Timeout(60.0, connect=5.0)) as answer:
                 if not answer.is_success:
                     answer.read()
                     raise error_of(answer.status_code, _body_of(answer), answer.headers.get("x-request-id", ""))
                 yield answer
         except httpx.TimeoutException as cause:
-            raise self._timed_out("GET", path) from cause
+            raise self._timed_out(method, path) from cause
         except httpx.TransportError as cause:
             raise self._nobody(cause) from cause
 

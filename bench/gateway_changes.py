@@ -1,6 +1,6 @@
 """How long a change takes to reach Envoy, and what many endpoints cost.
 
-    python bench/gateway_changes.py [ENDPOINTS ...]
+    python -m bench.gateway_changes [ENDPOINTS ...]
 
 For each number of endpoints (default 100 and 1000; every endpoint with its own version, cluster and ten callers):
 seconds until the first full view is confirmed, then p50/p95/max milliseconds of single changes: a swap of version, a

@@ -14,6 +14,7 @@ from modelyard.node.gateway.settings import GatewaySettings
 CLIENT_PREFIXES_REMOVED = (names.HEADER_PREFIX, "x-envoy-")
 CLIENT_HEADERS_REMOVED = (
     names.REQUEST_ID_HEADER,
+    "proxy-authorization",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-original-url",

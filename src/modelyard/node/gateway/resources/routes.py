@@ -10,6 +10,17 @@ from modelyard.node.gateway.resources.protos import Message
 
 CONTROL_PREFIXES = ("/api", "/ui", "/static", "/login", "/logout", "/readyz", "/healthz", "/openapi.json", "/docs")
 
+# Nobody behind the gateway says these: the stamps are the gateway's, the others would open the console's origin.
+ANSWER_HEADERS_REMOVED = (
+    names.CALLER_HEADER,
+    names.TOKEN_HEADER,
+    names.ENDPOINT_HEADER,
+    names.VERSION_HEADER,
+    "service-worker-allowed",
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+)
+
 # Uploads and event streams: nothing bounds their length, only how long they may be silent.
 CONTROL_SILENT_S = 3600
 
@@ -36,6 +47,12 @@ def route_configuration(entries: Iterable[bytes]) -> Message:
         ],
     )
     host = configuration.virtual_hosts.add(name="public", domains=["*"])
+    # Only where the server behind can't have seen the request: a model may have effects that nobody wants twice.
+    host.retry_policy.retry_on = "connect-failure,refused-stream,reset-before-request"
+    host.retry_policy.num_retries.value = 3
+    host.retry_policy.retry_back_off.base_interval.FromMilliseconds(10)
+    host.retry_policy.retry_back_off.max_interval.FromMilliseconds(100)
+    host.response_headers_to_remove.extend(ANSWER_HEADERS_REMOVED)
     host.matcher.matcher_tree.input.CopyFrom(matching.header_input(":path"))
     host.matcher.matcher_tree.prefix_match_map.CopyFrom(tree)
     return configuration
@@ -76,8 +93,6 @@ def _control_route(**match: str) -> Message:
     route.route.cluster = names.CONTROL_CLUSTER
     route.route.timeout.seconds = 0
     route.route.idle_timeout.seconds = CONTROL_SILENT_S
-    route.route.retry_policy.retry_on = "connect-failure,refused-stream,reset-before-request"
-    route.route.retry_policy.num_retries.value = 1
     return route
 
 

@@ -1,6 +1,6 @@
 """Durable background work: job rows written in a request's transaction, run by DBOS. The only DBOS here."""
 
-from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterrupted, JobState
+from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterrupted, JobState, error_of, is_transient
 from modelyard.infra.jobs.runner import JobHandler, JobRun, Jobs, JobsSettings
 
 __all__ = [
@@ -13,4 +13,6 @@ __all__ = [
     "JobState",
     "Jobs",
     "JobsSettings",
+    "error_of",
+    "is_transient",
 ]

@@ -1,0 +1,1 @@
+"""Builds: durable jobs that turn a source into a version."""

@@ -9,8 +9,16 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.support.gateway import (
     LiveGateway,
     StubModel,
@@ -24,6 +32,7 @@ from tests.support.gateway import (
 from modelyard.contracts.desired_state import CallerState
 from modelyard.node.gateway import Gateway, GatewaySettings
 from modelyard.node.gateway.errors import ConfigurationRejected, EnvoyNotFound, PlainHttpRefused
+from modelyard.node.gateway.resources import clusters
 
 INFER = "/v2/models/demo.mine/infer"
 VERSIONS = (version_state("ve_a"), version_state("ve_b", version="1.1.0"))
@@ -322,3 +331,84 @@ def test_plain_http_beyond_loopback_is_refused(opened: LiveGateway) -> None:
 def test_unusable_envoy_path_is_a_clear_error(path: str, words: str) -> None:
     with pytest.raises(EnvoyNotFound, match=words):
         open_gateway(envoy_path=path)
+
+
+def test_more_requests_than_workers_hold_gives_429_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "CONNECTIONS_MAX", 1)
+    monkeypatch.setattr(clusters, "WAITING_MAX", 1)
+    live = open_gateway()
+    try:
+        live.apply(endpoint_state("mine", "ve_a", ("us_clinic",)), versions=VERSIONS)
+        token = live.key.token("us_clinic")
+        with ThreadPoolExecutor(6) as pool:
+            answers = list(pool.map(lambda _: live.ask(INFER, token, headers={"x-test-sleep": "0.5"}), range(6)))
+        assert Counter(a.status for a in answers) == {200: 2, 429: 4}
+        refused = next(a for a in answers if a.status == 429)
+        assert refused.headers["retry-after"] == "1"
+        assert "demo.mine has more requests than its workers can hold" in refused.json()["error"]
+    finally:
+        close_gateway(live)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "models.example")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / "tls.crt", folder / "tls.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+def test_tls_listener_answers_the_probe_and_no_plain_request(tmp_path: Path) -> None:
+    certificate_file, key_file = self_signed(tmp_path)
+    live = open_gateway(certificate_file=certificate_file, key_file=key_file)
+    try:
+        live.apply(endpoint_state("mine", "ve_a", ("us_clinic",)), versions=VERSIONS)
+        token = live.key.token("us_clinic")
+        assert live.run(live.gateway.probe("demo", "mine", [{}], token)).status == 200
+        before = live.model("ve_a").requests
+        with pytest.raises((ConnectionError, IndexError)):
+            live.ask(INFER, token)
+        assert live.model("ve_a").requests == before
+    finally:
+        close_gateway(live)
+
+
+def test_unread_event_stream_of_the_control_plane_arrives_as_it_is_written(live: LiveGateway) -> None:
+    async def events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        for _ in range(3):
+            writer.write(b"8\r\ndata: x\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.2)
+        writer.close()
+
+    async def arrivals() -> list[float]:
+        server = await asyncio.start_unix_server(events, str(live.settings.control_socket))
+        reader, writer = await asyncio.open_connection("127.0.0.1", live.settings.port)
+        writer.write(b"GET /api/v1/builds/1/events HTTP/1.1\r\nhost: t\r\n\r\n")
+        times = []
+        for _ in range(3):
+            await reader.readuntil(b"data: x\n")
+            times.append(time.monotonic())
+        writer.close()
+        server.close()
+        return times
+
+    times = live.run(arrivals())
+    assert all(0.1 < later - earlier < 0.5 for earlier, later in pairwise(times))

@@ -94,7 +94,11 @@ class EnvoyProcess:
             self.restarts += 1
             log.error("Envoy ended with status %s; starting it again in %.1f s", status, wait_s)
             await asyncio.sleep(wait_s)
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError:
+                log.exception("Envoy can't be started")
+                continue
             if self._on_restart is not None:
                 self._on_restart()
 

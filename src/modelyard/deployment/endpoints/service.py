@@ -24,6 +24,14 @@ from modelyard.registry.models.service import ModelService
 Touch = Callable[[UnitOfWork], int]
 
 
+class EndpointNames:
+    """Implements identity's `EndpointDirectory`; needs no service, so that identity can be wired before them."""
+
+    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> Endpoint | None:
+        """Of a project that was checked."""
+        return EndpointStore(uow, project_id).find_by_name(name)
+
+
 class EndpointService:
     def __init__(self, clock: Clock, projects: ProjectService, models: ModelService, touch: Touch) -> None:
         self._clock = clock
@@ -124,10 +132,6 @@ class EndpointService:
         if found is None:
             raise EndpointNotFound(name=endpoint_id, project=project_id)
         return found
-
-    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> Endpoint | None:
-        """Implements identity's `EndpointDirectory`; checks nothing: the project was."""
-        return EndpointStore(uow, project_id).find_by_name(name)
 
     def find_by_id(self, uow: UnitOfWork, project_id: str, endpoint_id: str) -> Endpoint | None:
         """Checks nothing: for an id that comes from a checked object or from a node."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from modelyard.deployment.endpoints.domain import Endpoint
+from modelyard.infra.http.json_client import JsonClient
 
 LOG_LINES_MAX = 2000
 
@@ -23,8 +24,20 @@ class Answer:
 
 class Predictor(Protocol):
     def predict(self, endpoint: Endpoint, rows: list[dict[str, Any]], token: str) -> Answer:
-        """Through the gateway, as any caller. Raises Unavailable when no gateway answers."""
+        """Through the gateway, as any caller. Raises GatewayUnreachable."""
         ...
+
+
+class GatewayPredictor:
+    """Asks the installation's own gateway."""
+
+    def __init__(self, gateway: JsonClient) -> None:
+        self._gateway = gateway
+
+    def predict(self, endpoint: Endpoint, rows: list[dict[str, Any]], token: str) -> Answer:
+        answer = self._gateway.post(f"{endpoint.path}/predict", {"rows": rows}, token)
+        request_id = answer.headers.get("x-request-id", "")
+        return Answer(answer.status, answer.body, f"pr_{request_id}" if request_id else "", round(answer.total_ms, 3))
 
 
 class NodeQuestions(Protocol):

@@ -10,3 +10,10 @@ class StatusMalformed(PlatformError):
     code = "nodes.status_malformed"
     message = "The node's status can't be read: {reason}."
     hint = "Node and control plane should be of the same version."
+
+
+class NoNodeToAsk(PlatformError):
+    kind = ErrorKind.UNAVAILABLE
+    code = "nodes.none_to_ask"
+    message = "No node spoke lately, so nobody can answer the question {question}."
+    hint = "See `modelyard doctor`: is the node's process running?"

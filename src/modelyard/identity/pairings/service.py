@@ -96,6 +96,11 @@ class PairingService:
         found = PairingStore(uow, opened.id).list_holding(endpoint, page)
         return found, self._tokens.last_expiries(uow, opened.id)
 
+    def find_last(self, uow: UnitOfWork, project_id: str, caller_id: str, endpoint_id: str) -> Pairing | None:
+        """The newest of that caller and endpoint, ended or not: why they may or might call. Of a project that was
+        checked."""
+        return PairingStore(uow, project_id).find_last(caller_id, endpoint_id)
+
     def all_holding(self, uow: UnitOfWork) -> tuple[Pairing, ...]:
         """Of the whole installation: for rendering whom the gateway lets in."""
         return all_holding(uow)

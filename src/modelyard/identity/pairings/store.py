@@ -41,6 +41,11 @@ class PairingStore:
             )
         )
 
+    def find_last(self, caller_id: str, endpoint_id: str) -> Pairing | None:
+        query = self._query().where(pairings.c.caller_id == caller_id, pairings.c.endpoint_id == endpoint_id)
+        row = self._connection.execute(query.order_by(pairings.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _pairing(row)
+
     def revoke(self, pairing_id: str, now: datetime) -> bool:
         """False when it did not hold any more."""
         statement = pairings.update().where(

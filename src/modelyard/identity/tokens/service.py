@@ -186,6 +186,11 @@ class TokenService:
             self._on_access_changed(uow)
         return count
 
+    def makers_of(self, uow: UnitOfWork, principal_id: str) -> frozenset[str]:
+        """Labels of all who ever made an API token of that service account. What it does by it counts as theirs, so
+        that no one reviews their own work under another name. Empty for a person's own tokens."""
+        return IssuedTokenStore(uow).makers_of(principal_id)
+
     def find(self, uow: UnitOfWork, token_id: str) -> Token | None:
         """By id, whatever its project: for finding out who asks."""
         return IssuedTokenStore(uow).find(token_id)

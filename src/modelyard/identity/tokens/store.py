@@ -78,6 +78,11 @@ class IssuedTokenStore:  # lint-skip: project-scope a bearer is found before any
             statement = statement.where(tokens.c.kind == kind)
         return self._connection.execute(statement.values(revoked_at=now)).rowcount
 
+    def makers_of(self, principal_id: str) -> frozenset[str]:
+        query = sa.select(tokens.c.created_by).distinct()
+        query = query.where(tokens.c.principal_id == principal_id, tokens.c.principal_kind == "service_account")
+        return frozenset(self._connection.execute(query).scalars())
+
     def revoked_and_unexpired(self, now: datetime) -> tuple[Token, ...]:
         query = sa.select(tokens).where(tokens.c.revoked_at.is_not(None), tokens.c.expires_at > now)
         return tuple(_token(row) for row in self._connection.execute(query.order_by(tokens.c.id)))

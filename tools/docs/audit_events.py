@@ -7,7 +7,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from tools.docs.markdown import code, page, table
-from tools.lint.source import read_sources
+from tools.docs.values import Function, Known, assigned_in, event_actions, given_by
+from tools.lint.source import Source, read_sources
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INTRODUCTION = """
@@ -27,25 +28,24 @@ def actions() -> dict[str, set[str]]:
     """Action -> the slices that record it."""
     found: dict[str, set[str]] = defaultdict(set)
     for source in read_sources(ROOT):
-        if source.package != "modelyard":
-            continue
-        for node in source.nodes:
-            if action := event_action(node):
+        if source.package == "modelyard" and "Event(" in source.text:
+            for action in _actions_in(source):
                 found[action].add(".".join(source.module.split(".")[1:3]))
     return found
 
 
-def event_action(node: ast.AST) -> str:
-    """The action when the node makes an `Event`; parts that are not constant become a star."""
-    if not isinstance(node, ast.Call) or getattr(node.func, "id", getattr(node.func, "attr", "")) != "Event":
-        return ""
-    given = next((k.value for k in node.keywords if k.arg == "action"), node.args[0] if node.args else None)
-    return _text(given)
-
-
-def _text(node: ast.expr | None) -> str:
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(_text(part) if isinstance(part, ast.Constant) else "*" for part in node.values)
-    return "*" if node is not None else ""
+def _actions_in(source: Source) -> set[str]:
+    """With what the calls within the same module give to the functions that make the events."""
+    functions = [node for node in source.nodes if isinstance(node, Function)]
+    calls = [node for node in source.nodes if isinstance(node, ast.Call)]
+    found: set[str] = set()
+    for function in functions:
+        known: Known = {}
+        for call in calls:
+            if getattr(call.func, "id", getattr(call.func, "attr", "")) == function.name:
+                for name, values in given_by(call, function, {}).items():
+                    known[name] = known.get(name, frozenset()) | values
+        known = assigned_in(function, known)
+        for node in ast.walk(function):
+            found |= event_actions(node, known)
+    return found

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tools.docs.audit_events import event_action
+from tools.docs.values import Function, Known, assigned_in, event_actions, given_by
 from tools.lint.source import Source, read_sources
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def events_of(endpoint: Callable[..., Any]) -> list[str]:
@@ -27,17 +27,19 @@ def events_of(endpoint: Callable[..., Any]) -> list[str]:
         return []
     found: set[str] = set()
     names = endpoint.__qualname__.replace(".<locals>", "").split(".")
-    scope: ast.AST = source.tree
+    place: ast.AST = source.tree
     types: dict[str, str] = {}
+    around: list[ast.AST] = []
     for name in names:
         inner = next(
-            (n for n in ast.walk(scope) if isinstance(n, Function) and n.name == name and n is not scope), None
+            (n for n in ast.walk(place) if isinstance(n, Function) and n.name == name and n is not place), None
         )
         if inner is None:
             return []
         types |= _parameter_types(inner)
-        scope = inner
-    _Walk(found).function(source, scope, types)
+        around.append(inner)
+        place = inner
+    _Walk(found).function(place, _Scope(source, types, {}, around=tuple(around[:-1])))
     return sorted(found)
 
 
@@ -64,77 +66,95 @@ def _type_name(annotation: ast.expr | None) -> str:
     return getattr(annotation, "id", getattr(annotation, "attr", ""))
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where the walk is: the file, the types and strings of names, the class that `self` is, the function around."""
+
+    source: Source
+    types: dict[str, str]
+    known: Known
+    owner: str = ""
+    around: tuple[ast.AST, ...] = ()
+
+
 class _Walk:
     def __init__(self, found: set[str]) -> None:
         self._found = found
-        self._seen: set[tuple[str, int]] = set()
+        self._seen: set[tuple[str, int, tuple[tuple[str, frozenset[str]], ...]]] = set()
 
-    def function(self, source: Source, node: ast.AST, types: dict[str, str], owner: str = "") -> None:
-        key = (source.path, getattr(node, "lineno", 0))
+    def function(self, node: ast.AST, scope: _Scope) -> None:
+        key = (scope.source.path, getattr(node, "lineno", 0), tuple(sorted(scope.known.items())))
         if key in self._seen:
             return
         self._seen.add(key)
+        scope = replace(scope, known=assigned_in(node, scope.known), around=(*scope.around, node))
+        called = set()
         for inner in ast.walk(node):
-            if action := event_action(inner):
-                self._found.add(action)
+            self._found |= event_actions(inner, scope.known)
             if isinstance(inner, ast.Call):
-                self._call(source, inner.func, types, owner)
-            elif isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Load):
-                self._call(source, inner, types, owner)  # a bound method passed on: `call.write(service.rotate)`
+                called.add(inner.func)
+                self._call(inner.func, inner, scope)
+            elif isinstance(inner, ast.Attribute) and isinstance(inner.ctx, ast.Load) and inner not in called:
+                self._call(inner, None, scope)  # a bound method passed on: `call.write(service.rotate)`
 
-    def _call(self, source: Source, called: ast.expr, types: dict[str, str], owner: str) -> None:
+    def _call(self, called: ast.expr, call: ast.Call | None, scope: _Scope) -> None:
         if isinstance(called, ast.Name):
-            self._named(source, called.id)
+            self._named(called.id, call, scope)
         elif isinstance(called, ast.Attribute):
-            kind = self._kind_of(called.value, types, owner)
+            kind = self._kind_of(called.value, scope)
             if kind:
-                self._method(kind, called.attr)
+                self._method(kind, called.attr, call, scope)
             elif isinstance(called.value, ast.Name):
-                self._of_module(source, called.value.id, called.attr)
+                for target in self._imported(scope.source, called.value.id):
+                    self._module_function(target, called.attr, call, scope)
 
-    def _kind_of(self, value: ast.expr, types: dict[str, str], owner: str) -> str:
+    def _enter(self, function: Function, call: ast.Call | None, caller: _Scope, scope: _Scope) -> None:
+        given = given_by(call, function, caller.known) if call else {}
+        types = scope.types | _parameter_types(function)
+        self.function(function, replace(scope, types=types, known=given))
+
+    def _kind_of(self, value: ast.expr, scope: _Scope) -> str:
         if isinstance(value, ast.Name):
-            return owner if value.id == "self" else types.get(value.id, "")
+            return scope.owner if value.id == "self" else scope.types.get(value.id, "")
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _classes():
             return value.func.id
         if isinstance(value, ast.Attribute):
-            holder = self._kind_of(value.value, types, owner)
+            holder = self._kind_of(value.value, scope)
             return _attribute_types(holder).get(value.attr, "") if holder else ""
         return ""
 
-    def _method(self, kind: str, name: str) -> None:
+    def _method(self, kind: str, name: str, call: ast.Call | None, caller: _Scope) -> None:
         if kind not in _classes():
             return
         source, node = _classes()[kind]
         for method in node.body:
             if isinstance(method, Function) and method.name == name:
-                self.function(source, method, _parameter_types(method), kind)
+                self._enter(method, call, caller, _Scope(source, {}, {}, kind))
                 return
         for base in node.bases:
-            self._method(_type_name(base), name)
+            self._method(_type_name(base), name, call, caller)
 
-    def _named(self, source: Source, name: str) -> None:
-        """A function of this module, or one imported by name."""
-        for function in source.tree.body:
-            if isinstance(function, Function) and function.name == name:
-                self.function(source, function, _parameter_types(function))
-                return
-        for target in self._imported(source, name):
+    def _named(self, name: str, call: ast.Call | None, scope: _Scope) -> None:
+        """A function beside this one, of this module, or imported by name."""
+        for place in (*reversed(scope.around), scope.source.tree):
+            for function in getattr(place, "body", ()):
+                if isinstance(function, Function) and function.name == name:
+                    types = scope.types if place is not scope.source.tree else {}
+                    self._enter(function, call, scope, _Scope(scope.source, types, {}, "", scope.around))
+                    return
+        for target in self._imported(scope.source, name):
             module, _, function_name = target.rpartition(".")
-            self._module_function(module, function_name)
-
-    def _of_module(self, source: Source, alias: str, name: str) -> None:
-        for target in self._imported(source, alias):
-            self._module_function(target, name)
+            self._module_function(module, function_name, call, scope)
 
     def _imported(self, source: Source, name: str) -> Iterator[str]:
         return (full for _, full in source.imports if full.rpartition(".")[2] == name)
 
-    def _module_function(self, module: str, name: str) -> None:
+    def _module_function(self, module: str, name: str, call: ast.Call | None, caller: _Scope) -> None:
         found = _by_module().get(module)
         for function in found.tree.body if found else ():
             if found and isinstance(function, Function) and function.name == name:
-                self.function(found, function, _parameter_types(function))
+                self._enter(function, call, caller, _Scope(found, {}, {}))
+                return
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,16 +64,26 @@ def control_plane_routes() -> list[Described]:
             platform.database.close()
 
 
+def _flat(routes: Iterable[Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Path and route, through included routers, which the framework keeps as they were given."""
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        if included is None:
+            yield prefix + getattr(route, "path", ""), route
+        else:
+            yield from _flat(included.routes, prefix + route.include_context.prefix)
+
+
 def _describe(app: Any) -> Iterator[Described]:
-    for route in app.routes:
+    for path, route in _flat(app.routes):
         methods = getattr(route, "methods", None)
         if not methods or not hasattr(route, "dependant"):  # mounts and the OpenAPI document itself
             continue
         for method in sorted(methods - {"HEAD"}):
             tag = str(route.tags[0]) if route.tags else "pages"
-            is_page = not route.path.startswith(("/api/", "/node/")) and tag == "pages"
+            is_page = not path.startswith(("/api/", "/node/")) and tag == "pages"
             events = tuple(events_of(route.endpoint)) if method != "GET" else ()
-            yield Described(method, route.path, route.summary or "", permission_of(route), events, tag, is_page)
+            yield Described(method, path, route.summary or "", permission_of(route), events, tag, is_page)
 
 
 def permission_of(route: Any) -> str:

@@ -50,8 +50,10 @@ def check(root: Path) -> list[Finding]:
 
 def check_tree(tree: Tree, exceptions: dict[str, list[str]]) -> list[Finding]:
     """A mark without a reason, or for a code that no rule has, is a finding itself."""
+    broken = [source for source in tree.sources if source.syntax_error]
+    tree = Tree(tuple(source for source in tree.sources if not source.syntax_error), tree.order)
     by_path = {source.path: source for source in tree.sources}
-    findings = list(_bad_marks(tree.sources))
+    findings = [source.at(1, "syntax", source.syntax_error) for source in broken] + list(_bad_marks(tree.sources))
     for code, rule in RULES.items():
         excused = set(exceptions.get(code, ()))
         for finding in rule(tree):

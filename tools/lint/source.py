@@ -38,6 +38,15 @@ class Source:
         return ast.parse(self.text, self.path)
 
     @cached_property
+    def syntax_error(self) -> str:
+        """What stops it from being parsed; empty if nothing."""
+        try:
+            _ = self.tree
+        except SyntaxError as error:
+            return f"line {error.lineno}: {error.msg}"
+        return ""
+
+    @cached_property
     def nodes(self) -> list[ast.AST]:
         """Every node; walked once, since most rules look at all of them."""
         return list(ast.walk(self.tree))

@@ -46,6 +46,10 @@ def test_listed_file_is_excused_from_that_rule_only():
     assert [f.code for f in findings(text, {"environment": [PATH]})] == ["banned-name"]
 
 
+def test_file_that_does_not_parse_is_a_finding():
+    assert [f.code for f in findings("def f(:\n")] == ["syntax"]
+
+
 def test_every_rule_has_its_file_and_its_test():
     rules = {path.stem for path in (ROOT / "tools/lint/rules").glob("*.py")} - {"__init__"}
     tests = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} - {"exceptions"}

@@ -81,7 +81,7 @@ def restore_command(cli: Cli, file: Path, home: Path) -> None:
 
 
 def check_backup(file: Path) -> dict[str, Any]:
-    """The manifest, after every member's digest was compared with it. Raises ModelyardError for a torn or changed file."""
+    """The manifest, once every member was compared with it. Raises ModelyardError for a torn or changed file."""
     seen: dict[str, dict[str, Any]] = {}
     manifest: dict[str, Any] | None = None
     try:

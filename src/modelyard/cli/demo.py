@@ -29,7 +29,7 @@ from modelyard.cli.output import seconds
 from modelyard.infra.processes.with_parent import with_parent
 from modelyard.sdk.client import Client
 from modelyard.sdk.errors import Conflict, ModelyardError, NotFound, Unauthenticated
-from modelyard.sdk.profiles import Credentials, choose_profile
+from modelyard.sdk.profiles import choose_profile
 from modelyard.sdk.settings import read_settings
 
 PROJECT = "demo"

@@ -86,10 +86,10 @@ def list_builds(cli: Cli) -> None:
 def show_build(cli: Cli, number: int) -> None:
     """A build's state, steps and result."""
     build = cli.client().builds.get_build(number)
-    failure = build.document.get("failure") or {}
+    failure = build.document.get("error") or {}
     text = f"Build {number}: {build.project}/{build.model} {build.version} {build.state}"
     if failure:
-        text += f"\n{failure.get('message', '')}\nNext: {failure.get('hint', '')}        {failure.get('code', '')}"
+        text += f"\n{failure.get('detail', '')}\nNext: {failure.get('hint', '')}        {failure.get('code', '')}"
     cli.show(build.document, text)
 
 
@@ -100,9 +100,9 @@ def log_build(cli: Cli, number: int) -> None:
     """A build's log; follows it until it ends."""
     for event, data in cli.client().builds.events(number):
         if event == "log":
-            click.echo(data.get("line") or data.get("text") or "")
+            click.echo(str(data["line"]))
         elif event == "step":
-            note(f"— {_step_words(data)}")
+            note(f"— {data['step']} {data['state']} {data.get('detail') or ''}".rstrip())
 
 
 @builds_command.command("cancel")
@@ -131,15 +131,14 @@ class StepLine:
         self._shown: set[str] = set()
 
     def on_event(self, event: str, data: dict[str, Any]) -> None:
-        words = _step_words(data)
-        if event != "step" or not _is_finished(data) or words in self._shown:
+        if event != "step" or data["state"] not in ("succeeded", "failed"):
             return
-        lead = "  " if self._shown else ""
-        self._shown.add(words)
-        if not self._silent:
-            mark = "✗" if _step_state(data) == "failed" else "✓"
-            click.echo(f"{lead}{words} {mark}", nl=False)
-            sys.stdout.flush()
+        mark = "✓" if data["state"] == "succeeded" else "✗"
+        for words in step_words(str(data["step"]), str(data.get("detail") or "")):
+            if words not in self._shown and not self._silent:
+                click.echo(f"{'  ' if self._shown else ''}{words} {mark}", nl=False)
+            self._shown.add(words)
+        sys.stdout.flush()
 
     def end(self) -> None:
         if self._shown and not self._silent:
@@ -148,8 +147,9 @@ class StepLine:
 
 def describe_build(build: Build, took_s: float) -> str:
     """Name, version, short digest, seconds; then the command that looks at it."""
-    digest = short_digest(str(build.document.get("digest") or build.document.get("version_digest") or ""))
-    first = right_aligned(f"{build.project}/{build.model} {build.version}  {digest}", seconds(took_s))
+    digest = short_digest(build.document["digest"])
+    same = "  unchanged" if build.document.get("unchanged") else ""
+    first = right_aligned(f"{build.project}/{build.model} {build.version}  {digest}{same}", seconds(took_s))
     preview = f"Preview  modelyard predict {build.model}:{build.version} @row.json"
     return f"{first}\n{preview}"
 
@@ -183,15 +183,10 @@ class upload_bar:  # noqa: N801 - used as a context manager, like a function
         self._bar.update(self._task, completed=sent)
 
 
-def _step_state(data: dict[str, Any]) -> str:
-    return str(data.get("state") or data.get("status") or "")
-
-
-def _is_finished(data: dict[str, Any]) -> bool:
-    return _step_state(data) in ("done", "succeeded", "failed", "reused", "finished", "ok")
-
-
-def _step_words(data: dict[str, Any]) -> str:
-    name = str(data.get("step") or data.get("name") or "").replace("_", " ")
-    detail = str(data.get("note") or data.get("detail") or "")
-    return f"{name} {detail}".strip()
+def step_words(step: str, detail: str) -> list[str]:
+    """What a person reads of a step: `lock reused`, `load`, `tests`, `bill of materials`."""
+    if step == "check":
+        return ["load", "tests"] if "pytest" in detail or "examples" in detail else ["load"]
+    if detail == f"{step} reused":
+        return [detail]
+    return {"fetch": [], "record": ["bill of materials"]}.get(step, [step])

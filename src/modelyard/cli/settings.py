@@ -7,6 +7,7 @@ them, `MODELYARD_HOME` for the operator's commands, `NO_COLOR`.
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,3 +27,15 @@ def wants_color() -> bool:
 def child_environment(**added: str) -> dict[str, str]:
     """The environment for a process of ours, with additions."""
     return {**os.environ, **added}
+
+
+def node_setting(home: Path, name: str) -> str:
+    """A setting of the node as its process would find it: from the environment, then `[node]` of HOME/config.toml;
+    empty when neither names it or the file can't be read."""
+    given = os.environ.get(f"MODELYARD__NODE__{name.upper()}")
+    if given:
+        return given
+    try:
+        return str(tomllib.loads((home / "config.toml").read_text()).get("node", {}).get(name, ""))
+    except (OSError, tomllib.TOMLDecodeError):
+        return ""

@@ -48,9 +48,9 @@ class Builds:
         build = self.get_build(number)
         if build.state == "succeeded":
             return build
-        failure = build.document.get("failure") or {}
+        failure = build.document.get("error") or {}
         raise BuildFailed(
-            str(failure.get("message") or f"build {number} ended as {build.state}, expected it to succeed."),
+            str(failure.get("detail") or f"build {number} ended as {build.state}, expected it to succeed."),
             code=str(failure.get("code") or f"builds.{build.state}"),
             hint=str(failure.get("hint") or f"read its log: modelyard builds log {number}"),
         )

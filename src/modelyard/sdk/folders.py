@@ -17,6 +17,7 @@ from modelyard.sdk.errors import ModelyardError
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "venv", "env", "build", "dist", "site-packages"})
 METRICS_FILE = "metrics.json"
 CHUNK_BYTES = 1024 * 1024
+PROFILE_COLUMNS_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,8 @@ def describe_data(source: Path, path: str) -> dict[str, Any]:
             code="builds.data_not_found",
             hint="run the script that writes it, or take the line out of the manifest",
         ) from None
-    profile = _profile_csv(source) if source.suffix == ".csv" else {}
-    return {**file.to_json(), **profile}
+    profile = _profile_csv(source) if source.suffix == ".csv" else None
+    return {**file.to_json(), "profile": profile}
 
 
 def _expand(directory: Path, named: tuple[str, ...]) -> Iterator[str]:
@@ -174,7 +175,7 @@ def _profile_csv(source: Path) -> dict[str, Any]:
     with source.open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.reader(file)
         names = next(reader, [])
-        columns = [_ColumnProfile(name) for name in names]
+        columns = [_ColumnProfile(name) for name in names[:PROFILE_COLUMNS_MAX]]
         rows = 0
         for row in reader:
             rows += 1
@@ -206,7 +207,7 @@ class _ColumnProfile:
             self.low, self.high = min(self.low, value), max(self.high, value)
 
     def to_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"name": self.name, "missing": self.missing}
+        found: dict[str, Any] = {"name": self.name, "nulls": self.missing}
         if self.numbers:
             found |= {"min": self.low, "max": self.high, "mean": self.total / self.numbers}
         return found

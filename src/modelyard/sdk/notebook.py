@@ -64,7 +64,7 @@ class VersionHandle:
     @property
     def url(self) -> str:
         """Its page in the console."""
-        return f"{self._client.url}/ui/projects/{self.project}/models/{self.model}/versions/{self.version}"
+        return f"{self._client.url}/ui/p/{self.project}/models/{self.model}/versions/{self.version}"
 
     @property
     def document(self) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def push(
     from modelyard.sdk.estimators import write_folder
     from modelyard.sdk.folders import read_folder
     from modelyard.sdk.git_state import find_git_state
-    from modelyard.sdk.pushing import push_folder
+    from modelyard.sdk.pushing import modules_beside, push_folder
 
     client = current()
     with tempfile.TemporaryDirectory(prefix="modelyard-push-") as temporary:
@@ -148,7 +148,8 @@ def push(
         )  # fmt: skip
         git = find_git_state(Path())
         started = time.monotonic()
-        build = push_folder(client, read_folder(directory), git)
+        folder = read_folder(directory)
+        build = push_folder(client, folder, git, author_modules=modules_beside(Path()))
     build = client.builds.wait(build.number)
     code = f"git {git.label}" if git else "no git"
     print(f"packages ✓ {code} ✓ build {time.monotonic() - started:.1f} s")

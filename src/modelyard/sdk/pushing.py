@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from modelyard.contracts.canonical import digest_bytes
@@ -16,13 +17,20 @@ from modelyard.sdk.results import Build
 PARALLEL_UPLOADS = 4
 UPLOAD_TIMEOUT_S = 600.0
 MISSING_AT_ONCE = 500
+AUTHOR_MODULES_MAX = 500
 
 Progress = Callable[[int, int], None]
 """Called with bytes sent and bytes to send in all."""
 
 
 def push_folder(
-    client: Client, folder: Folder, git: GitState | None, *, project: str = "", on_progress: Progress | None = None
+    client: Client,
+    folder: Folder,
+    git: GitState | None,
+    *,
+    project: str = "",
+    on_progress: Progress | None = None,
+    author_modules: list[str] | None = None,
 ) -> Build:
     """Uploads what is missing and starts a build of it. Returns at once; `client.builds.wait` follows it."""
     project = project or client.project
@@ -36,7 +44,8 @@ def push_folder(
             "python": platform.python_version(),
             "platform": platform.platform(),
             "data": folder.data,
-            "metrics": folder.metrics,
+            # So that the build can tell a module that was left out from a package that is missing.
+            "author_modules": author_modules if author_modules is not None else modules_beside(folder.directory),
         },
     }
     if git is not None:
@@ -44,6 +53,12 @@ def push_folder(
         if git.diff:
             source["git"]["diff_digest"] = upload_bytes(client, project, git.diff)
     return client.builds.start(project, source)
+
+
+def modules_beside(directory: Path) -> list[str]:
+    """Names of the Python modules and packages in the folder."""
+    files = {path.stem for path in directory.glob("*.py")}
+    return sorted(files | {path.parent.name for path in directory.glob("*/__init__.py")})[:AUTHOR_MODULES_MAX]
 
 
 def upload(

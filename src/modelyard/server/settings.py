@@ -34,6 +34,8 @@ class IdentitySection:
 class BuildsSection:
     upload_bytes_max: int = setting(8 * 1024**3, "Largest single file of a push, in bytes.")
     job_timeout_s: float = setting(900.0, "Longest time of one build step on a node, in seconds.")
+    git: str = setting("git", "The git program that fetches Git sources.")
+    allow_local_git: bool = setting(False, "Whether Git sources may be file:// or on this machine.")
 
 
 @dataclass(frozen=True, slots=True)

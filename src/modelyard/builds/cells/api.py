@@ -16,7 +16,6 @@ from modelyard.builds.cells.errors import BodyTooLarge
 from modelyard.builds.cells.queries import ANSWER_BYTES_MAX, NodeQueries
 from modelyard.builds.cells.service import CellService
 from modelyard.contracts.cell_job import RESULT_BYTES_MAX
-from modelyard.infra.db.database import UnitOfWork
 from modelyard.infra.http.call import Call
 from modelyard.infra.http.downloads import download
 from modelyard.infra.http.node_call import node_call
@@ -29,14 +28,14 @@ LOOK_S = 2.0
 WAIT_S_MAX = 60.0
 
 Node = Annotated[Call, node_call()]
-# The project in which the node's desired state names a file; None when it does not.
-FindBlobProject = Callable[[UnitOfWork, str, str], str | None]
+# The project in which a node's desired state names a file; None when it does not.
+FindBlobProject = Callable[[str, str], str | None]
 
 
 def router(
     cells: CellService, queries: NodeQueries, artifacts: ArtifactService, find_in_desired_state: FindBlobProject
 ) -> APIRouter:
-    """`find_in_desired_state(uow, node_id, digest)`: deployment answers it."""
+    """`find_in_desired_state(node_id, digest)`: `desired_blobs.DesiredBlobs.find`, fed by deployment."""
     routes = APIRouter(prefix="/node/v1", include_in_schema=False)
     _add_orders(routes, cells, queries)
     _add_answers(routes, cells, queries)
@@ -47,10 +46,8 @@ def router(
         check_digest(digest)
         node_id = call.principal.id
 
-        def find(uow: UnitOfWork) -> str | None:
-            return cells.project_of_blob(uow, node_id, digest) or find_in_desired_state(uow, node_id, digest)
-
-        project_id = call.read(find)
+        project_id = call.read(lambda uow: cells.project_of_blob(uow, node_id, digest))
+        project_id = project_id or find_in_desired_state(node_id, digest)
         if project_id is None:
             raise ArtifactNotFound(digest=digest)
         artifact, pieces = artifacts.open(project_id, digest)

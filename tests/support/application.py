@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from tests.support.clocks import HandClock
 from tests.support.databases import open_database
 
-from modelyard.identity.pairings.domain import EndpointRef
+from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.crypto.passwords import PasswordHashing
 from modelyard.infra.db import Database, DatabaseSettings, UnitOfWork
 from modelyard.server.app import create_app
@@ -26,16 +26,22 @@ PASSWORD = "four unrelated words here"
 CHEAP_HASHING = PasswordHashing(memory_kib=64, passes=1)
 
 
+@dataclass(frozen=True)
+class KnownEndpoint:
+    id: str
+    name: str
+
+
 class KnownEndpoints:
     """An `EndpointDirectory` of (project id, name)."""
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str], EndpointRef] = {}
+        self.known: dict[tuple[str, str], KnownEndpoint] = {}
 
     def add(self, project_id: str, name: str) -> None:
-        self.known[project_id, name] = EndpointRef(f"ep_{len(self.known):026d}", name)
+        self.known[project_id, name] = KnownEndpoint(f"ep_{len(self.known):026d}", name)
 
-    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> EndpointRef | None:
+    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> KnownEndpoint | None:
         return self.known.get((project_id, name))
 
 
@@ -101,8 +107,9 @@ def identity_application(url: str, folder: Path) -> Iterator[IdentityApplication
     keys, endpoints, changes = KeyRing.open(folder / "keys"), KnownEndpoints(), []
     settings = ServerSettings(server=ServerSection(home=folder))
     identity = wire_identity(
-        IdentitySection(), database, lookups, clock, keys, endpoints, lambda _: changes.append(1), CHEAP_HASHING
-    )
+        IdentitySection(), database, lookups, clock, keys, ProjectService(clock), endpoints,
+        lambda _: changes.append(1), CHEAP_HASHING,
+    )  # fmt: skip
     platform = Platform(
         settings, database, clock, identity.authenticator, identity.authorizer, slice_routers=identity.routers()
     )

@@ -66,15 +66,15 @@ def wire_identity(
     lookups: Database,
     clock: Clock,
     keys: KeyRing,
+    projects: ProjectService,
     endpoints: EndpointDirectory,
     on_access_changed: AccessChanged,
     passwords: PasswordHashing | None = None,
 ) -> Identity:
     """`lookups` is a second Database on the same URL: authentication and authorization read on connections that no
-    transaction waits for. `on_access_changed` runs in the transaction of every change that the gateway must learn of.
-    `passwords` is for tests, which hash cheaply."""
+    transaction waits for. `projects` is built before, because the endpoints need it. `on_access_changed` runs in the
+    transaction of every change that the gateway must learn of. `passwords` is for tests, which hash cheaply."""
     passwords = passwords or PasswordHashing()
-    projects = ProjectService(clock)
     accounts = ServiceAccountService(clock, projects)
     tokens = TokenService(clock, keys, projects, accounts, on_access_changed, days_max=settings.token_days_max)
     users = UserService(clock, passwords, tokens, on_access_changed)

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 from tests.support.application import IdentityApplication, identity_application
+from tests.support.databases import database_url, postgresql
+
+__all__ = ["database_url", "postgresql", "site", "site_on_both"]
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[IdentityApplication]:
     with identity_application(f"sqlite:///{tmp_path / 'test.db'}", tmp_path) as application:
+        yield application
+
+
+@pytest.fixture
+def site_on_both(tmp_path: Path, database_url: str) -> Iterator[IdentityApplication]:
+    """On SQLite and on PostgreSQL."""
+    with identity_application(database_url, tmp_path) as application:
         yield application

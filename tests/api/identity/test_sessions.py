@@ -59,6 +59,12 @@ def test_login_guesses_over_many_names_are_bounded_for_the_installation(site: Id
     assert site.client().post("/api/v1/sessions", json={"user": "ann", "password": "guess"}).status_code == 401
 
 
+def test_logins_that_succeed_never_throttle_anybody(site: IdentityApplication) -> None:
+    site.administrator()
+    for _ in range(125):
+        site.log_in("admin")
+
+
 def test_logout_then_token_is_refused(site: IdentityApplication) -> None:
     admin = site.administrator()
     assert admin.delete("/api/v1/sessions/current").status_code == 204
@@ -154,6 +160,7 @@ def test_one_time_password_allows_nothing_but_its_change(site: IdentityApplicati
     assert ann.get("/api/v1/me").json()["must_change_password"] is True
     refused = ann.get("/api/v1/projects")
     assert (refused.status_code, refused.json()["code"]) == (403, "users.password_change_needed")
+    assert (ann.get("/healthz").status_code, ann.get("/ui/models").status_code) == (200, 404)
     ann.post("/api/v1/me/password", json={"old": made["one_time_password"], "new": PASSWORD})
     assert ann.get("/api/v1/projects").status_code == 200
 

@@ -20,9 +20,11 @@ from modelyard.trust.keys import KeyRing
 
 HOST = Principal("host", "host", "host", is_administrator=True)
 _KINDS = frozenset({"session", "api"})
-# What someone with a one-time password may still do: see who they are, change it, log out.
+# What someone with a one-time password may still do: see who they are, change it, log in and out. Other paths than the
+# API's and the console's (styles, health) are nobody's.
+_GUARDED = ("/api/", "/ui/")
 CHANGE_PASSWORD_PATHS = frozenset(
-    {"/api/v1/me", "/api/v1/me/password", "/api/v1/sessions/current", "/ui/password", "/logout"}
+    {"/api/v1/me", "/api/v1/me/password", "/api/v1/sessions", "/api/v1/sessions/current", "/ui/password"}
 )
 
 
@@ -112,6 +114,6 @@ class TokenAuthenticator:
         user = self._users.find(uow, token.principal_id)
         if user is None or user.disabled_at is not None:
             raise Unauthenticated(reason=f"The user {token.principal_name} is disabled.")
-        if user.password_is_one_time and path not in CHANGE_PASSWORD_PATHS:
+        if user.password_is_one_time and path.startswith(_GUARDED) and path not in CHANGE_PASSWORD_PATHS:
             raise PasswordChangeNeeded(name=user.name)
         return Principal("user", user.id, user.name, user.is_administrator, user.is_auditor, token.id, token.project)

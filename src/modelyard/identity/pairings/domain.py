@@ -11,16 +11,20 @@ from modelyard.infra.db.database import UnitOfWork
 PURPOSE_CHARS_MAX = 300
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointRef:
-    id: str
-    name: str
+class NamedEndpoint(Protocol):
+    """As much of an endpoint as a pairing needs."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
 
 
 class EndpointDirectory(Protocol):
     """Which endpoints there are. Deployment knows; `server/wiring.py` passes it in."""
 
-    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> EndpointRef | None: ...
+    def find_endpoint(self, uow: UnitOfWork, project_id: str, name: str) -> NamedEndpoint | None: ...
 
 
 @dataclass(frozen=True, slots=True)

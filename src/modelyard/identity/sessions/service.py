@@ -7,7 +7,7 @@ SQLite, and because a counted failure must stay counted though the call fails.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from modelyard.identity.projects.service import ProjectService
@@ -93,7 +93,7 @@ class SessionService:
             now_user = self._users.find(uow, user.id)
             if now_user != user or self._users.find_password_hash(uow, user.id) != encoded:
                 raise LoginRefused
-            LoginFailureStore(uow).clear(_subject(name))
+            _forgive(uow, name)
             if rehashed is not None:
                 self._users.store_rehashed(uow, user, rehashed)
             token = self._tokens.issue(uow, Bearer("user", user.id, user.name), "session", self._session_life)
@@ -122,7 +122,7 @@ class SessionService:
         with self._database.transaction(principal, request_id=request_id, source=source) as uow:
             if self._users.find_password_hash(uow, user.id) != encoded:
                 raise PasswordWrong
-            LoginFailureStore(uow).clear(_subject(user.name))
+            _forgive(uow, user.name)
             self._users.change_password(uow, user, prepared, keep_session=principal.token_id)
 
     def whoami(self, uow: UnitOfWork, principal: Principal) -> Whoami:
@@ -158,6 +158,15 @@ class SessionService:
         shown = name if is_name(name) else "(no name)"
         with self._database.transaction(ANONYMOUS, request_id=request_id, source=source) as uow:
             uow.record(Event("identity.login.refused", f"user:{shown}", user.id if user else "", outcome="denied"))
+
+
+def _forgive(uow: UnitOfWork, name: str) -> None:
+    """The attempt was none of a guesser's: the name starts anew, and the installation has one failure less."""
+    store = LoginFailureStore(uow)
+    everyone = store.find(INSTALLATION_SUBJECT)
+    if everyone is not None and everyone.count:
+        store.put(INSTALLATION_SUBJECT, replace(everyone, count=everyone.count - 1))
+    store.clear(_subject(name))
 
 
 def _subject(name: str) -> str:

@@ -47,7 +47,12 @@ def read_credentials(request: Request) -> Credentials:
         return Credentials("node", path, bearer)
     door: Door = "api" if path.startswith("/api/") else "page"
     cookie = "" if bearer else request.cookies.get(SESSION_COOKIE, "")
-    if cookie and request.method not in _SAFE_METHODS and not _is_same_site(request):
+    # A page's form counts without a cookie too: or another site could log a browser in as somebody else.
+    if (
+        (cookie or (door == "page" and not bearer))
+        and request.method not in _SAFE_METHODS
+        and not _is_same_site(request)
+    ):
         raise CrossSiteRequest
     return Credentials(door, path, bearer, cookie)
 

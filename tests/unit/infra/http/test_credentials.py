@@ -41,5 +41,8 @@ def test_credentials_of_a_foreign_pages_change_are_refused(method: str) -> None:
     for headers in ({}, {"origin": "http://here.evil"}, {"origin": "http://evil/here"}, {"sec_fetch_site": "none"}):
         with pytest.raises(CrossSiteRequest):
             read_credentials(request("/ui/x", method, cookie="modelyard_session=abc", **headers))
+        with pytest.raises(CrossSiteRequest):
+            read_credentials(request("/login", method, **headers))
+    assert read_credentials(request("/api/v1/sessions", method)).door == "api"
     fresh = read_credentials(request("/ui/x", method, cookie="modelyard_session=abc", origin="http://here"))
     assert fresh.cookie == "abc"

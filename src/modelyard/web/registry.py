@@ -21,9 +21,7 @@ def router(pages: Pages, models: ModelService) -> APIRouter:
     routes = APIRouter(include_in_schema=False, prefix="/ui/p/{project}/models")
 
     @routes.get("")
-    def models_page(
-        call: Read, project: str, page: Paged, q: Annotated[str, Query(max_length=200)] = ""
-    ) -> Response:
+    def models_page(call: Read, project: str, page: Paged, q: Annotated[str, Query(max_length=200)] = "") -> Response:
         found = call.read(lambda uow: models.list_models(uow, call.access, project, q, page))
         return pages.show(
             call, "models.html", here="Models", project=project, models=found.items, next_cursor=found.next_cursor,
@@ -95,7 +93,11 @@ def _strip(version: Version) -> list[tuple[str, str, str]]:
         ("Built", f"build {version.build_number}", "good"),
         ("Tests", f"{passed} passed" if passed or failed else "none declared", "good" if passed else "warn"),
         ("Examples", f"{len(examples)} hold" if examples else "none declared", "good" if examples else "warn"),
-        ("Deterministic", "yes" if check.get("deterministic") else "no", "good" if check.get("deterministic") else "warn"),
+        (
+            "Deterministic",
+            "yes" if check.get("deterministic") else "no",
+            "good" if check.get("deterministic") else "warn",
+        ),
         ("Licence", version.facts.licence or "not stated", "good" if version.facts.licence else "warn"),
         ("Code", _commit(version), "good" if version.facts.git and not version.facts.git.get("dirty") else "warn"),
     ]

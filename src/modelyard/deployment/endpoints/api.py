@@ -136,7 +136,7 @@ def _add_data_plane(
     def try_endpoint(call: Caller, project: str, endpoint: str, body: TryBody) -> TryAnswerBody:
         found = call.read(lambda uow: endpoints.get(uow, call.access, project, endpoint))
         token = call.write(lambda uow: tokens.create_prediction_token(uow, call.access, project), keyed=False)
-        answer = predictor.predict(found, body.rows, tokens.text_of(token))
+        answer = predictor.predict(found.path, body.rows, tokens.text_of(token))
         return TryAnswerBody(
             status=answer.status, body=answer.body, prediction_id=answer.prediction_id, total_ms=answer.total_ms
         )

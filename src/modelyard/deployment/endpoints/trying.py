@@ -23,8 +23,8 @@ class Answer:
 
 
 class Predictor(Protocol):
-    def predict(self, endpoint: Endpoint, rows: list[dict[str, Any]], token: str) -> Answer:
-        """Through the gateway, as any caller. Raises GatewayUnreachable."""
+    def predict(self, path: str, rows: list[dict[str, Any]], token: str) -> Answer:
+        """Of an endpoint or a preview, by its path, through the gateway as any caller. Raises GatewayUnreachable."""
         ...
 
 
@@ -34,7 +34,7 @@ class GatewayPredictor:
     def __init__(self, gateway: JsonClient) -> None:
         self._gateway = gateway
 
-    def predict(self, endpoint: Endpoint, rows: list[dict[str, Any]], token: str) -> Answer:
+    def predict(self, path: str, rows: list[dict[str, Any]], token: str) -> Answer:
         answer = self._gateway.post(f"{endpoint.path}/predict", {"rows": rows}, token)
         request_id = answer.headers.get("x-request-id", "")
         return Answer(answer.status, answer.body, f"pr_{request_id}" if request_id else "", round(answer.total_ms, 3))

@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
         if not self._server.admit(self):
             self._refuse(503, "this worker has all the connections that it can take. Try again")
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
+    def connection_lost(self, exc: Exception | None) -> None:
         self._closed = True
         self.deadline = None
         self._server.forget(self)

@@ -62,9 +62,9 @@ def _single(names: list[str]) -> str:
 
 
 def _of_series(series: Any) -> Any:
-    values = series.to_numpy()
-    if values.dtype.kind in "biufM":
-        return values
+    plain = isinstance(series.dtype, find_numpy().dtype)
+    if plain and series.dtype.kind in "biufM":
+        return series.to_numpy()
     # Extension types (text, categories, nullable numbers) become plain values with None for what is missing.
     return [None if missing else value for value, missing in zip(series.tolist(), series.isna(), strict=False)]
 

@@ -187,8 +187,11 @@ def _output_column(name: str, values: Any) -> Column:
         return Column(name, "BYTES", values.shape[1:], bool(np.isnat(values).any()), "date")
     listed = [item.item() if hasattr(item, "item") else item for item in values]
     listed = [str(item) if isinstance(item, bytes) else item for item in listed]
-    if all(isinstance(item, (dt.date, type(None))) for item in listed):
-        return Column(name, "BYTES", (), None in listed, "date")
+    present = [item for item in listed if not is_missing(item)]
+    if not present:
+        return Column(name, "FP64", nullable=True)
+    if all(isinstance(item, dt.date) for item in present):
+        return Column(name, "BYTES", (), len(present) < len(listed), "date")
     column = _column_of_values(name, listed)
     return Column(
         name, column.datatype, column.shape, column.nullable, "text" if column.kind == "date" else column.kind

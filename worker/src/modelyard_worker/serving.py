@@ -158,7 +158,7 @@ class Serving:
     def _columns(self, table: Table) -> dict[str, Any]:
         return output_columns(self._served.model.predict(table), table.row_count, self._served.schema.outputs)
 
-    def _predict(self, route: Route, request: Request, request_id: str) -> Response:  # noqa: ARG002 - one signature for both
+    def _predict(self, route: Route, request: Request, request_id: str) -> Response:
         served = self._served
         try:
             value = loads(request.body)

@@ -25,21 +25,23 @@ def load_skops(request: LoadRequest) -> SklearnModel:
     path = request.files_dir / str(request.entry["artifact"])
 
     def read() -> Any:
-        import skops.io
+        import skops.io.exceptions
 
-        untrusted = skops.io.get_untrusted_types(file=path)
-        if untrusted:
-            listed = ", ".join(untrusted)
-            raise CheckFailure(
-                "builds.artifact_unreadable",
-                f"{path.name} holds types that skops does not trust: {listed}.",
-                "Load it yourself in a class named by entry_point: skops.io.load(files / "
-                f'"{path.name}", trusted={untrusted!r}).',
-                {"untrusted_types": untrusted},
-            )
-        return skops.io.load(path)
+        try:
+            return skops.io.load(path)
+        except skops.io.exceptions.UntrustedTypesFoundException as error:
+            raise _untrusted(path, skops.io.get_untrusted_types(file=path)) from error
 
     return _load(request, path, read)
+
+
+def _untrusted(path: Path, types: list[str]) -> CheckFailure:
+    return CheckFailure(
+        "builds.artifact_unreadable",
+        f"{path.name} holds types that skops does not trust: {', '.join(types)}.",
+        f'Load it in a class named by entry_point: skops.io.load(files / "{path.name}", trusted={types!r}).',
+        {"untrusted_types": types},
+    )
 
 
 def load_joblib(request: LoadRequest) -> SklearnModel:

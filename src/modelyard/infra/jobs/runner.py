@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
-from dbos import error as dbos_errors
 
 from modelyard.infra.db.database import Database, UnitOfWork
 from modelyard.infra.jobs import store
@@ -69,6 +68,9 @@ class JobRun:
         """Runs the action and keeps its answer, a JSON value: after a crash a finished step is not run again. An action
         that was cut off is, so it must be idempotent. Transient errors are tried again; others raise JobFailed."""
         settings = self._jobs.settings
+        self._jobs.check_running()
+        if self._jobs.is_cancelled(self.job_id):
+            raise JobCancelled
 
         def guarded() -> Any:
             try:
@@ -92,8 +94,6 @@ class JobRun:
                 },
                 guarded,
             )
-        except dbos_errors.DBOSWorkflowCancelledError:
-            raise JobCancelled from None
         except Exception as cause:
             # The last transient error, or DBOS's word that all tries were used up.
             raise JobFailed(error_of(_last_of(cause))) from cause
@@ -141,8 +141,7 @@ class Jobs:
 
     def cancel(self, uow: UnitOfWork, job_id: str) -> None:
         """No further step begins; one that is running ends on its own or by the subject's own state."""
-        if store.mark_ended(uow, job_id, "cancelled", self._clock.now(), None):
-            uow.after_commit(lambda: self._cancel_workflow(job_id))
+        store.mark_ended(uow, job_id, "cancelled", self._clock.now(), None)
 
     def start(self) -> None:
         """Launches DBOS, which resumes what was cut off, and the reconciler."""
@@ -186,6 +185,12 @@ class Jobs:
         """For steps that wait: raises JobInterrupted when the process is ending; the step is taken up again later."""
         if self._stopping.is_set():
             raise JobInterrupted
+
+    def is_cancelled(self, job_id: str) -> bool:
+        """Ours to keep: a workflow that DBOS cancels under a running step can't record how it ended."""
+        with self._database.reading() as uow:
+            job = store.find_job(uow, job_id)
+        return job is None or job.state == "cancelled"
 
     def reconcile(self) -> None:
         """Starts what is requested, and closes rows whose workflow ended without saying so (killed in between)."""
@@ -231,7 +236,7 @@ class Jobs:
         try:
             self._handlers[name](JobRun(job_id, subject_id, self))
             self._end(job_id, "succeeded", None)
-        except (JobCancelled, dbos_errors.DBOSWorkflowCancelledError):
+        except JobCancelled:
             self._end(job_id, "cancelled", None)
         except Exception as cause:
             if self._stopping.is_set():
@@ -246,11 +251,6 @@ class Jobs:
     def _end(self, job_id: str, state: Any, error: dict[str, Any] | None) -> None:
         with self._database.transaction() as uow:
             store.mark_ended(uow, job_id, state, self._clock.now(), error)
-
-    def _cancel_workflow(self, job_id: str) -> None:
-        if self._thread is not None:
-            with contextlib.suppress(Exception):
-                DBOS.cancel_workflow(job_id)
 
 
 class _JsonSerializer(Serializer):

@@ -1,0 +1,25 @@
+"""Artifacts, models, versions and aliases over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.builds import BuildsApplication, builds_application
+from tests.support.databases import database_url, postgresql
+
+__all__ = ["database_url", "postgresql", "site", "site_on_both"]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[BuildsApplication]:
+    with builds_application(f"sqlite:///{tmp_path / 'test.db'}", tmp_path) as application:
+        yield application
+
+
+@pytest.fixture
+def site_on_both(tmp_path: Path, database_url: str) -> Iterator[BuildsApplication]:
+    """On SQLite and on PostgreSQL."""
+    with builds_application(database_url, tmp_path) as application:
+        yield application

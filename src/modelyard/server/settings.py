@@ -53,6 +53,11 @@ class ServerSettings:
     def database_url(self) -> str:
         return self.database.url or f"sqlite:///{(self.control_dir / 'modelyard.db').absolute()}"
 
+    @property
+    def jobs_url(self) -> str:
+        """The job engine's own database: a file beside ours, or the same PostgreSQL, where it has a schema of its own."""
+        return self.database.url or f"sqlite:///{(self.control_dir / 'jobs.db').absolute()}"
+
 
 def load_settings(home: Path, overrides: Mapping[str, Any] | None = None) -> Loaded[ServerSettings]:
     """Reads `<home>/config.toml` and the environment. Sections of other processes in the same file are theirs."""

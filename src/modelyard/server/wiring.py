@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fastapi import APIRouter
 
+from modelyard.builds.cells.desired_blobs import DesiredBlobs
+from modelyard.deployment.desired_state.changes import Changes
+from modelyard.deployment.endpoints.service import EndpointNames
+from modelyard.governance.audit.service import AuditTrail
+from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.db import Database, DatabaseSettings
+from modelyard.infra.db.migrations import upgrade
 from modelyard.infra.http.call import Authenticator
+from modelyard.infra.http.waiting import Bell
+from modelyard.infra.jobs import Jobs, JobsSettings
 from modelyard.kernel.access import Authorizer
 from modelyard.kernel.clock import Clock, SystemClock
+from modelyard.server import backup
 from modelyard.server.settings import ServerSettings
+from modelyard.server.wiring_builds import Builds, wire_builds
+from modelyard.server.wiring_deployment import Deployment, wire_deployment
+from modelyard.server.wiring_identity import Identity, enrol_local_node, wire_identity
+from modelyard.server.wiring_web import page_routers
+from modelyard.trust.keys import KeyRing
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @dataclass(slots=True)
@@ -45,10 +62,60 @@ class Platform:
         self.database.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Every wired room, for whoever needs a service by name: the pages, and tests."""
+
+    identity: Identity
+    builds: Builds
+    deployment: Deployment
+
+
 def build_platform(settings: ServerSettings, clock: Clock | None = None) -> Platform:
     """Opens the database and keys (made at first start), builds every service, and passes low rooms what they asked
     high ones for."""
     clock = clock or SystemClock()
     settings.control_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = KeyRing.open(settings.control_dir / "keys")
     database = Database(DatabaseSettings(settings.database_url, settings.database.pool_size))
-    raise RuntimeError(f"no identity is wired yet for {database.engine.url!r}")
+    lookups = Database(DatabaseSettings(settings.database_url, settings.database.pool_size))
+    upgrade(database, MIGRATIONS)
+    audit = AuditTrail(clock)
+    database.store_events_with(audit.store_events)
+    jobs = Jobs(database, JobsSettings(settings.jobs_url), clock)
+    rooms = _wire_rooms(settings, database, lookups, clock, keys, audit, jobs)
+    enrol_local_node(rooms.identity, database, settings.server.home / "node")
+    platform = Platform(settings, database, clock, rooms.identity.authenticator, rooms.identity.authorizer)
+    platform.slice_routers += _api_routers(rooms) + page_routers(rooms.identity, rooms.builds, rooms.deployment, clock)
+    platform.slice_routers.append(backup.router(settings.server.home, is_sqlite=database.is_sqlite))
+    platform.on_start.append(jobs.start)
+    platform.on_stop += [lookups.close, jobs.stop]
+    platform.readiness["node"] = rooms.deployment.has_speaking_node
+    return platform
+
+
+def _wire_rooms(
+    settings: ServerSettings, database: Database, lookups: Database, clock: Clock, keys: KeyRing, audit: AuditTrail,
+    jobs: Jobs,
+) -> Rooms:  # fmt: skip
+    changes, projects = Changes(Bell()), ProjectService(clock)
+    identity = wire_identity(
+        settings.identity, database, lookups, clock, keys, projects, EndpointNames(), changes.note
+    )  # fmt: skip
+    blobs_dir = settings.control_dir / "blobs"
+    builds = wire_builds(
+        settings.builds, database, clock, keys, identity.projects, identity.nodes, jobs, blobs_dir
+    )  # fmt: skip
+    deployment = wire_deployment(
+        database, clock, keys, identity, builds.models, builds.queries, audit, changes, settings.server.public_url
+    )
+    return Rooms(identity, builds, deployment)
+
+
+def _api_routers(rooms: Rooms) -> list[APIRouter]:
+    def newest() -> tuple[int, bytes]:
+        state = rooms.deployment.desired_state.newest()
+        return state.number, state.body
+
+    blobs = DesiredBlobs(newest)
+    return [*rooms.identity.routers(), *rooms.builds.routers(blobs.find), *rooms.deployment.routers()]

@@ -35,7 +35,7 @@ class GatewayPredictor:
         self._gateway = gateway
 
     def predict(self, path: str, rows: list[dict[str, Any]], token: str) -> Answer:
-        answer = self._gateway.post(f"{endpoint.path}/predict", {"rows": rows}, token)
+        answer = self._gateway.post(f"{path}/predict", {"rows": rows}, token)
         request_id = answer.headers.get("x-request-id", "")
         return Answer(answer.status, answer.body, f"pr_{request_id}" if request_id else "", round(answer.total_ms, 3))
 

@@ -178,11 +178,7 @@ def check_keys(place: Place) -> Found:
             continue
         yield from _private(path)
         content = path.read_bytes()
-        sound = {
-            ".pem": _is_ed25519,
-            ".key": lambda data: len(data) == 32,
-        }.get(path.suffix, lambda data: data.startswith(b"in_"))
-        if not sound(content):
+        if not _is_sound(path.name, content):
             yield f"{path} holds {len(content)} bytes that are no key", "an unencrypted Ed25519 key", restore
 
 
@@ -277,7 +273,7 @@ def check_certificate(place: Place) -> Found:
     renew = "put a new certificate in its place and start again"
     try:
         # The only decoder of certificates in the standard library; it has had this name since Python 2.6.
-        found: dict[str, Any] = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined, no-untyped-call]
+        found: dict[str, Any] = ssl._ssl._test_decode_cert(str(path))  # type: ignore[attr-defined]
         days = (ssl.cert_time_to_seconds(found["notAfter"]) - time.time()) / 86400
         early = ssl.cert_time_to_seconds(found["notBefore"]) - time.time() > 0
     except (OSError, ValueError, KeyError) as cause:
@@ -339,6 +335,12 @@ def _private(path: Path) -> Found:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         yield f"{path} has mode {mode:04o}: others can read it", "0600", f"chmod 600 {path}"
+
+
+def _is_sound(name: str, content: bytes) -> bool:
+    if name.endswith(".pem"):
+        return _is_ed25519(content)
+    return len(content) == 32 if name.endswith(".key") else content.startswith(b"in_")
 
 
 def _is_ed25519(pem: bytes) -> bool:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 WATCH_EVERY_S = 0.3
 STOP_GRACE_S = 5.0
-WORKER = [sys.executable, "-m", "modelyard_worker"]
+# -P: without it Python would find modules of the folder we stand in, which a build never sees.
+WORKER = [sys.executable, "-P", "-m", "modelyard_worker"]
 
 
 @click.command("test", cls=Command)

@@ -15,6 +15,7 @@ from typing import Any
 from modelyard.contracts.manifest import Manifest
 from modelyard.sdk.errors import ModelyardError
 from modelyard.sdk.folders import Folder, read_folder
+from modelyard.sdk.pushing import modules_beside
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def worker_spec(folder: Folder, files_dir: Path) -> dict[str, Any]:
         ],
         "tests": {"paths": list(manifest.tests)},
         "timeout_s": manifest.resources.timeout_s,
-        "author_modules": sorted({path.stem for path in folder.directory.glob("*.py")}),
+        "author_modules": modules_beside(folder.directory),
     }
 
 

@@ -32,7 +32,11 @@ def find_git_state(directory: Path) -> GitState | None:
     if commit is None:
         return None
     changed = _git(directory, "status", "--porcelain", "--", ".") or b""
-    diff = (_git(directory, "diff", "HEAD", "--", ".") or b"") if changed.strip() else b""
+    diff = (
+        (_git(directory, "diff", "--no-ext-diff", "--no-textconv", "HEAD", "--", ".") or b"")
+        if changed.strip()
+        else b""
+    )
     remote = (_git(directory, "remote", "get-url", "origin") or b"").decode(errors="replace").strip()
     return GitState(
         commit=commit.decode().strip(),
@@ -59,7 +63,7 @@ def find_author(directory: Path) -> str:
 
 def _git(directory: Path, *arguments: str) -> bytes | None:
     # A repository's own configuration may name programs to run; none of them is needed for reading.
-    command = ["git", "-c", "core.fsmonitor=false", "-c", "diff.external=", "--no-optional-locks", *arguments]
+    command = ["git", "-c", "core.fsmonitor=false", "--no-optional-locks", *arguments]
     try:
         answer = subprocess.run(command, cwd=directory, capture_output=True, timeout=GIT_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired):

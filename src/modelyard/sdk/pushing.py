@@ -56,9 +56,12 @@ def push_folder(
 
 
 def modules_beside(directory: Path) -> list[str]:
-    """Names of the Python modules and packages in the folder."""
-    files = {path.stem for path in directory.glob("*.py")}
-    return sorted(files | {path.parent.name for path in directory.glob("*/__init__.py")})[:AUTHOR_MODULES_MAX]
+    """Names of the Python modules and packages in the folder and in the one above it: what may have been left out."""
+    found: set[str] = set()
+    for place in (directory.resolve(), directory.resolve().parent):
+        found |= {path.stem for path in place.glob("*.py")}
+        found |= {path.parent.name for path in place.glob("*/__init__.py")}
+    return sorted(found)[:AUTHOR_MODULES_MAX]
 
 
 def upload(

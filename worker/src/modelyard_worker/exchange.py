@@ -204,9 +204,13 @@ def _output_tensor(name: str, values: Any, column: Column | None) -> Tensor:
     if datatype != "BYTES":
         shape = (len(items), *(column.shape if column is not None else ()))
         return Tensor(name, datatype, shape, _flat(items))
-    flat = ["" if item is None else item if isinstance(item, str) else str(item) for item in _flat(items)]
+    flat = items if _is_text(values) else ["" if item is None else str(item) for item in _flat(items)]
     shape = (len(items), *(column.shape if column is not None else ()))
     return Tensor(name, "BYTES", shape if prod(shape) == len(flat) else (len(flat),), flat)
+
+
+def _is_text(values: Any) -> bool:
+    return getattr(getattr(values, "dtype", None), "kind", "") == "U" and values.ndim == 1
 
 
 def _flat(items: Any) -> list[Any]:

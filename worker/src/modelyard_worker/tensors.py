@@ -37,7 +37,9 @@ Body: TypeAlias = bytes | bytearray | memoryview
 
 def encode_bytes_elements(elements: Iterable[bytes]) -> bytes:
     """BYTES elements as they travel raw: each after its length, 4 bytes little-endian."""
-    return b"".join(struct.pack("<I", len(element)) + element for element in elements)
+    listed = list(elements)
+    packed = {element: struct.pack("<I", len(element)) + element for element in set(listed)}  # labels repeat
+    return b"".join([packed[element] for element in listed])
 
 
 def decode_bytes_elements(raw: Body) -> list[bytes]:
@@ -168,7 +170,7 @@ def raw_data(tensor: Tensor) -> bytes:
     data = tensor.data
     if tensor.datatype == "BYTES":
         flat = data.ravel().tolist() if hasattr(data, "ravel") else data
-        return encode_bytes_elements(_as_bytes(element) for element in flat)
+        return encode_bytes_elements(map(_as_bytes, flat))
     if hasattr(data, "tobytes"):
         np = find_numpy()
         return bytes(np.ascontiguousarray(data, np.dtype(NUMPY_TYPES[tensor.datatype][0]).newbyteorder("<")).tobytes())

@@ -12,20 +12,23 @@ import pandas as pd
 import pytest
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import all_estimators
 from tests.support.worker import save_model, tumour_data, tumour_model, tumour_rows, write_module
 
 from modelyard_worker.failures import CheckFailure
 from modelyard_worker.rows import read_rows
 from modelyard_worker.runtimes import LoadRequest, load_model
+from modelyard_worker.runtimes import sklearn as sklearn_runtime
 from modelyard_worker.runtimes.sklearn import SklearnModel
 from modelyard_worker.schema import infer_inputs
-from modelyard_worker.tables import Inputs
+from modelyard_worker.tables import Inputs, Table
 
 DATA, TARGET = tumour_data()
 
@@ -65,6 +68,34 @@ def test_classifier_answers_label_and_probabilities_like_the_estimator(estimator
         assert np.allclose(np.column_stack([answer["p_benign"], answer["p_malignant"]]), expected, rtol=1e-12)
     else:
         assert list(answer) == ["label"]
+
+
+@pytest.mark.parametrize("name", sorted(sklearn_runtime._ARGMAX_CLASSIFIERS))
+def test_label_taken_from_probabilities_is_the_one_predicted(name):
+    """Also where a call is close, or tied: shallow trees and few neighbours tie often."""
+    data, target = load_iris(return_X_y=True)
+    estimator_class = dict(all_estimators("classifier"))[name]
+    shallow = {"max_depth": 2} if "max_depth" in estimator_class().get_params() else {}
+    for classes in (2, 3):
+        chosen = target < classes
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            estimator = estimator_class(**shallow).fit(data[chosen][::2], target[chosen][::2])
+        between = np.random.default_rng(0).uniform(data.min(0), data.max(0), (2000, 4))
+        model, _ = loaded(estimator, [{"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}])
+        expected = estimator.predict(between)
+        got = [model.predict(Table(Inputs(()), 1, matrix=row[None]))["label"][0] for row in between[:200]]
+        assert got == expected[:200].tolist()
+        assert (model.predict(Table(Inputs(()), 2000, matrix=between))["label"] == expected).all()
+
+
+def test_close_call_is_left_to_predict():
+    estimator = LogisticRegression().fit([[-1.0], [1.0]], ["a", "b"])
+    model, inputs = loaded(estimator, [{"x": 1.0}])
+    tie = np.array([[-estimator.intercept_[0] / estimator.coef_[0, 0]]])
+    for shift in (-1e-15, 0, 1e-15):
+        answer = model.predict(Table(inputs, 1, matrix=tie + shift))
+        assert answer["label"] == estimator.predict(tie + shift)
 
 
 def test_numbers_in_fitted_order_travel_as_an_array_and_still_count_as_a_frame(monkeypatch):

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 # These choose columns by name, or hand them to code that may: they need a real DataFrame.
 _NEED_FRAMES = frozenset({"ColumnTransformer", "FunctionTransformer"})
 
+# Their `predict` is the class of the greatest probability, or of a score that rises with it. A test holds each to it.
+_ARGMAX_CLASSIFIERS = frozenset({
+    "BernoulliNB", "DecisionTreeClassifier", "ExtraTreesClassifier", "GaussianNB", "GradientBoostingClassifier",
+    "HistGradientBoostingClassifier", "LinearDiscriminantAnalysis", "LogisticRegression", "LogisticRegressionCV",
+    "MLPClassifier", "MultinomialNB", "RandomForestClassifier",
+})  # fmt: skip
+_CLEAR_MARGIN = 1e-9
+
 
 def load_skops(request: LoadRequest) -> SklearnModel:
     """Reads a skops file, trusting only what skops itself trusts. Raises CheckFailure."""
@@ -107,6 +115,7 @@ class SklearnModel:
         self._output = "label" if self._classes is not None or _is_classifier(estimator) else "prediction"
         has_proba = callable(getattr(estimator, "predict_proba", None))
         self._proba_names = [f"p_{name}" for name in self._classes] if self._classes and has_proba else []
+        self._argmax = _is_own(self._last) and type(self._last).__name__ in _ARGMAX_CLASSIFIERS
         names = getattr(estimator, "feature_names_in_", None)
         self._fitted_names = [str(name) for name in names] if names is not None else None
         self._frames = self._needs_frames(inputs)
@@ -116,14 +125,24 @@ class SklearnModel:
         x = self._input(table)
         for step in self._steps:
             x = step.transform(x)
-        answer = self._last.predict(x)
         if not self._proba_names:
-            return self._columns(answer)
+            return self._columns(self._last.predict(x))
         probabilities = self._last.predict_proba(x)
-        columns = self._columns(answer)
+        labels = self._clear_labels(probabilities) if self._argmax else None
+        columns = self._columns(self._last.predict(x) if labels is None else labels)
         for index, name in enumerate(self._proba_names):
             columns[name] = probabilities[:, index]
         return columns
+
+    def _clear_labels(self, probabilities: Any) -> Any:
+        """What `predict` would say, without its cost; None where two classes are too close to call."""
+        best = probabilities.argmax(axis=1)
+        if probabilities.shape[1] == 2:
+            margin = abs(probabilities[:, 1] - probabilities[:, 0]).min()
+        else:
+            ranked = find_numpy().sort(probabilities, axis=1)
+            margin = (ranked[:, -1] - ranked[:, -2]).min() if ranked.shape[1] > 1 else 1.0
+        return self._last.classes_.take(best) if margin > _CLEAR_MARGIN else None
 
     def _columns(self, answer: Any) -> dict[str, Any]:
         if getattr(answer, "ndim", 1) == 2 and answer.shape[1] == 1:

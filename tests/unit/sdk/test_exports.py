@@ -21,8 +21,8 @@ def test_package_exports_the_names_of_a_notebook() -> None:
 def test_sdk_exports_every_error_and_handle() -> None:
     assert set(sdk.__all__) == {
         "BuildFailed", "Client", "Conflict", "Denied", "EndpointHandle", "InvalidRequest", "Limited", "ModelyardError",
-        "NotFound", "ServerFault", "StaleEdit", "TimedOut", "Unauthenticated", "Unavailable", "VersionHandle", "connect",
-        "load", "model", "push", "version",
+        "NotFound", "ServerFault", "StaleEdit", "TimedOut", "Unauthenticated", "Unavailable", "VersionHandle",
+        "connect", "load", "model", "push", "version",
     }  # fmt: skip
     for name in sdk.__all__:
         assert getattr(sdk, name) is not None

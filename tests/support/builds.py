@@ -177,13 +177,20 @@ class BuildsApplication(IdentityApplication):
 
     builds: Builds | None = None
     node: PlayedNode | None = None
+    folder: Path = Path()
     clients: dict[str, TestClient] = field(default_factory=dict)
+
+    @property
+    def node_folder(self) -> Path:
+        return self.folder / "node"
 
     @property
     def author(self) -> TestClient:
         return self.clients["author"]
 
-    def upload(self, files: dict[str, bytes], project: str = "demo", client: TestClient | None = None) -> list[dict[str, Any]]:
+    def upload(
+        self, files: dict[str, bytes], project: str = "demo", client: TestClient | None = None
+    ) -> list[dict[str, Any]]:
         """Sends what is missing; returns the entries of a build request."""
         client = client or self.author
         entries = [{"path": p, "digest": digest(c), "size_bytes": len(c)} for p, c in files.items()]
@@ -205,7 +212,9 @@ class BuildsApplication(IdentityApplication):
         body = {"source": {"kind": "upload", "manifest": manifest, "files": entries, **source}}
         return self.author.post("/api/v1/projects/demo/builds", json=body, headers=headers)
 
-    def wait(self, number: int, *, states: tuple[str, ...] = ("succeeded", "failed", "cancelled"), limit_s: float = 20) -> dict[str, Any]:
+    def wait(
+        self, number: int, *, states: tuple[str, ...] = ("succeeded", "failed", "cancelled"), limit_s: float = 20
+    ) -> dict[str, Any]:
         until = time.monotonic() + limit_s
         while True:
             build: dict[str, Any] = self.author.get(f"/api/v1/builds/{number}").json()
@@ -251,7 +260,7 @@ def builds_application(url: str, folder: Path, **settings: Any) -> Iterator[Buil
         slice_routers=[*identity.routers(), *builds.routers(lambda _node, digest: desired.get(digest))],
     )
     app = create_app(platform)
-    site = BuildsApplication(app, database, identity, keys, clock, endpoints, [], builds)
+    site = BuildsApplication(app, database, identity, keys, clock, endpoints, [], builds, folder=folder)
     with database.transaction() as uow:
         identity.nodes.enrol_local(uow, folder / "node")
     jobs.start()

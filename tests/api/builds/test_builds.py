@@ -98,7 +98,12 @@ def test_named_file_absent_is_refused(site: BuildsApplication) -> None:
 
 
 def test_cell_failure_is_passed_on_with_code_message_and_hint(site: BuildsApplication) -> None:
-    failure = {"code": "builds.local_module", "message": "No {braces} here.", "hint": "files=", "details": {"traceback": "T"}}
+    failure = {
+        "code": "builds.local_module",
+        "message": "No {braces} here.",
+        "hint": "files=",
+        "details": {"traceback": "T"},
+    }
     site.node.answers["check"] = lambda _: {"failure": failure}
     build = site.push()
     assert build["state"] == "failed"

@@ -10,6 +10,7 @@ import time
 import pytest
 from tests.support.worker import RawClient, http_server, request_bytes
 
+from modelyard_worker import http
 from modelyard_worker.http import HttpLimits
 from modelyard_worker.messages import BadRequest, Request, Response, body_framing, parse_head
 
@@ -26,8 +27,16 @@ def echo(request: Request) -> Response | asyncio.Future[Response]:
     return later
 
 
-@pytest.fixture(scope="module")
-def path():
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def path(request):
+    """A server on either loop: a model's environment seldom has uvloop."""
+    loops = {"asyncio": None, "uvloop": pytest.importorskip("uvloop")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http, "_uvloop", loops[request.param])
+        yield from served()
+
+
+def served():
     with http_server(echo, HttpLimits(body_bytes_max=1_000_000, read_timeout_s=0.8)) as (path, _):
         yield path
 

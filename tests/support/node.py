@@ -101,6 +101,7 @@ class ControlPlanePeer:
         self.answers: dict[str, Any] = {}
         self.tokens: set[str] = set()
         self.away = False
+        self.node_ended: Callable[[], bool] = lambda: False
         peer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -187,20 +188,27 @@ class ControlPlanePeer:
         _send(handler, 204, b"")
 
     def wait_status(self, fits: Callable[[dict[str, Any]], bool], timeout_s: float = 30.0) -> dict[str, Any]:
-        with self.changed:
-            found: list[dict[str, Any]] = []
+        """The first last status that fits."""
+        found: list[dict[str, Any]] = []
 
-            def look() -> bool:
-                found[:] = [status for status in self.statuses[-1:] if fits(status)]
-                return bool(found)
+        def look() -> bool:
+            found[:] = [status for status in self.statuses[-1:] if fits(status)]
+            return bool(found)
 
-            assert self.changed.wait_for(look, timeout_s), f"the last status is {json.dumps(self.statuses[-1:])}"
-            return found[0]
+        assert self._wait(look, timeout_s), f"the last status is {json.dumps(self.statuses[-1:])}"
+        return found[0]
 
     def wait_result(self, job_id: str, timeout_s: float = 120.0) -> dict[str, Any]:
+        assert self._wait(lambda: job_id in self.results, timeout_s), f"no result came; log: {self.logs.get(job_id)}"
+        return self.results[job_id]
+
+    def _wait(self, what: Callable[[], bool], timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
         with self.changed:
-            assert self.changed.wait_for(lambda: job_id in self.results, timeout_s), "no result came"
-            return self.results[job_id]
+            while not self.changed.wait_for(what, 0.5):
+                if self.node_ended() or time.monotonic() > deadline:
+                    return False
+            return True
 
 
 def _send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes) -> None:
@@ -256,6 +264,7 @@ class Node:
         self.run_dir = run_dir(self.home)
         self.run_dir.mkdir(mode=0o700, exist_ok=True)
         self.peer = ControlPlanePeer(self.run_dir / "control.sock")
+        self.peer.node_ended = lambda: self.process is not None and self.process.poll() is not None
         self.releases = 0
 
     # The agent ----------------------------------------------------------------------------------------------------

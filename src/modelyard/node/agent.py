@@ -124,13 +124,16 @@ class Agent:
             await asyncio.gather(self._gateway.start(), self._launcher.start())
             self._supervisor.start()
             self._start_from_disk()
+            logger.info("node %s runs on port %s", self._trust.node_id, self._settings.port)
             self._tasks = [
                 asyncio.create_task(work, name=name)
                 for name, work in (
+                    ("interpreters", self._look_around()),
                     ("desired-state", self._for_ever(self._follow_desired_state)),
                     ("orders", self._for_ever(self._follow_orders)),
                     ("status", self._for_ever(self._report)),
                     ("lease", self._watch_lease()),
+                    ("interpreters", self._look_around()),
                 )
             ]
             await self._stopping.wait()
@@ -152,6 +155,14 @@ class Agent:
         await self._control.close()
         os.close(self._alone)
 
+    async def _look_around(self) -> None:
+        """Finds out early which Pythons there are, so that no build waits for it."""
+        try:
+            await self._interpreters.find_all()
+        except (OSError, PlatformError) as problem:
+            logger.warning("looking for Python: %s", problem)
+        self._status_due.set()
+
     # Desired state ------------------------------------------------------------------------------------------------
 
     @property
@@ -168,7 +179,8 @@ class Agent:
         except (ValueError, DesiredStateRefused) as problem:
             logger.error("the saved desired state is not used: %s", problem)
             return
-        self._cache.prune({version.digest for version in state.versions})
+        locks = {str(version.document.get("environment", {}).get("lock_digest")) for version in state.versions}
+        self._cache.prune({version.digest for version in state.versions}, locks)
         self._take(state)
 
     async def _follow_desired_state(self) -> None:
@@ -232,17 +244,17 @@ class Agent:
         self._status_due.clear()
         self._replicas.trim_logs()
         try:
-            await self._control.post_status(await self.status())
+            await self._control.post_status(self.status())
         except ControlPlaneUnavailable:
             self._status_due.set()
             raise
 
-    async def status(self) -> NodeStatus:
+    def status(self) -> NodeStatus:
         replicas, endpoints = self._supervisor.statuses()
         envoy = {**self._gateway.status(), "routing_problem": self._supervisor.routing_problem}
         return NodeStatus(
             self._trust.node_id, self._supervisor.number, to_rfc3339(self._clock.now()), 0,
-            await self._queries.describe_host(), envoy, replicas, endpoints, self._stale,
+            self._queries.describe_host(), envoy, replicas, endpoints, self._stale,
         )  # fmt: skip
 
     # -------------------------------------------------------------------------------------------------------------

@@ -35,12 +35,13 @@ class Queries:
                 tail = min(LOG_LINES_MAX, max(1, int(params.get("tail", 200))))
                 return {"lines": self._replicas.read_log(str(params["version_id"]), tail)}
             if kind == "host":
-                return {"host": await self.describe_host()}
+                await self._interpreters.find_all()
+                return {"host": self.describe_host()}
         except (KeyError, TypeError, ValueError) as problem:
             return {"error": f"query {kind}: {problem!r}"}
         return {"error": f"this node knows no query of kind {kind!r}"}
 
-    async def describe_host(self) -> dict[str, Any]:
+    def describe_host(self) -> dict[str, Any]:
         """Sizes in bytes."""
         memory = _memory()
         disk = shutil.disk_usage(self._home)
@@ -54,7 +55,7 @@ class Queries:
             "memory_available_bytes": memory.get("MemAvailable", 0),
             "disk_bytes": disk.total,
             "disk_free_bytes": disk.free,
-            "pythons": [interpreter.version for interpreter in await self._interpreters.find_all()],
+            "pythons": [interpreter.version for interpreter in self._interpreters.known],
             "runs_as_root": os.geteuid() == 0,
         }
 

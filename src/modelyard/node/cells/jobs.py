@@ -85,8 +85,6 @@ class CellJobs:
                 raise CellJobRefused(job_id=job.job_id, reason=f"this node knows no job of kind {job.kind!r}")
             async with asyncio.timeout(job.timeout_s + 5.0):
                 return CellJobResult(job.job_id, result=await work(job, log))
-        except BaseExceptionGroup as group:
-            return _failed(job, _first(group))
         except TimeoutError:
             return _failed(job, UvTimeout(what=f"The {job.kind} step", timeout_s=job.timeout_s))
         except Exception as problem:  # noqa: BLE001  every job is answered, whatever became of it
@@ -125,12 +123,6 @@ class CellJobs:
             with suppress(asyncio.TimeoutError):
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(RESULT_RETRY_MAX_S, pause_s * 2)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    for problem in group.exceptions:
-        return _first(problem) if isinstance(problem, BaseExceptionGroup) else problem
-    return group
 
 
 def _failed(job: CellJob, problem: BaseException) -> CellJobResult:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelyard.node.durable_files import write_durably
 from modelyard.node.environments.errors import PythonMissing
 from modelyard.node.environments.uv import Uv
 from modelyard.node.settings import NodeSettings
@@ -28,22 +31,47 @@ class Interpreter:
 
 
 class Interpreters:
-    """Found once, asked of uv, which knows all the places that distributions and people put Python in."""
+    """Asked of uv, which knows all the places that distributions and people put Python in; remembered in a file, as
+    looking takes a second that a restart should not."""
 
     def __init__(self, settings: NodeSettings, uv: Uv) -> None:
         self._settings = settings
         self._uv = uv
-        self._found: list[Interpreter] | None = None
+        self._remembered_in = settings.node_dir / "pythons.json"
+        self._found: list[Interpreter] = []
+        self._looking = asyncio.Lock()
+
+    @property
+    def known(self) -> list[Interpreter]:
+        """Those found so far, without looking."""
+        if not self._found:
+            self._found = _recall(self._remembered_in)
+        return self._found
 
     async def find_all(self) -> list[Interpreter]:
         """CPython interpreters, the operator's choice first, then by version, latest first."""
-        if self._found is None:
+        async with self._looking:
             outcome = await self._uv.run(
                 ["python", "list", "--only-installed", "--offline", "--output-format", "json"],
                 what="Looking for Python", timeout_s=60.0,
             )  # fmt: skip
             self._found = self._select(outcome.output)
+            _remember(self._remembered_in, self._found)
         return self._found
+
+    async def get(self, python: str) -> Interpreter:
+        """For `major.minor`. Raises PythonMissing with the list of those there are."""
+        if _WANTED.fullmatch(python):
+            for find in (self._known, self.find_all):
+                for interpreter in await find():
+                    if interpreter.minor == python:
+                        return interpreter
+        found = self.known or await self.find_all()
+        listing = ", ".join(dict.fromkeys(interpreter.version for interpreter in found)) or "none"
+        raise PythonMissing(python=python, found=listing)
+
+    async def _known(self) -> list[Interpreter]:
+        return self.known
 
     def _select(self, listing: str) -> list[Interpreter]:
         try:
@@ -62,15 +90,26 @@ class Interpreters:
         ordered = sorted(found.values(), key=lambda i: [-int(n) for n in re.findall(r"\d+", i.version)[:3]])
         return sorted(ordered, key=lambda i: order.get(i.path, len(order)))
 
-    async def get(self, python: str) -> Interpreter:
-        """For `major.minor`. Raises PythonMissing with the list of those there are."""
-        found = await self.find_all()
-        if _WANTED.fullmatch(python):
-            for interpreter in found:
-                if interpreter.minor == python:
-                    return interpreter
-        listing = ", ".join(dict.fromkeys(interpreter.version for interpreter in found)) or "none"
-        raise PythonMissing(python=python, found=listing)
+
+def _stamp(path: str) -> list[int]:
+    found = os.stat(path)
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _remember(file: Path, found: list[Interpreter]) -> None:
+    rows = [[interpreter.path, interpreter.version, _stamp(interpreter.path)] for interpreter in found]
+    with suppress(OSError):
+        write_durably(file, json.dumps(rows).encode())
+
+
+def _recall(file: Path) -> list[Interpreter]:
+    """What was remembered, if every one of them is still the same file; else nothing."""
+    try:
+        rows = json.loads(file.read_text())
+        same = all(_stamp(path) == stamp for path, _version, stamp in rows)
+        return [Interpreter(path, version) for path, version, _stamp_of in rows] if same else []
+    except (OSError, ValueError, TypeError):
+        return []
 
 
 def is_reachable(path: Path) -> bool:

@@ -93,9 +93,15 @@ class VersionCache:
         """Puts the files below the new folder, which becomes read-only."""
         check_paths(files)
         folder.mkdir(parents=True)
-        async with asyncio.TaskGroup() as group:
-            for entry in files:
-                group.create_task(self._place(entry, folder / entry.path))
+        # Not a TaskGroup: callers want the first problem itself, not a group of one.
+        placing = [asyncio.create_task(self._place(entry, folder / entry.path)) for entry in files]
+        try:
+            await asyncio.gather(*placing)
+        except BaseException:
+            for task in placing:
+                task.cancel()
+            await asyncio.gather(*placing, return_exceptions=True)
+            raise
         make_read_only(folder)
 
     async def get_blob(self, digest: str, size_bytes: int | None = None) -> Path:
@@ -119,15 +125,15 @@ class VersionCache:
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(blob, target)
 
-    def prune(self, wanted: set[str]) -> list[str]:
-        """Removes versions whose digest is not in `wanted`, then blobs that no version links to. Only at start, when
-        nothing runs yet."""
+    def prune(self, wanted: set[str], locks: set[str]) -> list[str]:
+        """Removes versions whose digest is not in `wanted`, then blobs that no version links to, but for `locks`: an
+        environment is found by its lock, also while the control plane is away. Only at start, when nothing runs."""
         removed = []
         for folder in self._versions.iterdir():
             if DIGEST_PREFIX + folder.name not in wanted:
                 remove_folder(folder)
                 removed.append(folder.name)
         for blob in self._blobs.iterdir():
-            if blob.stat().st_nlink == 1:
+            if blob.stat().st_nlink == 1 and DIGEST_PREFIX + blob.name not in locks:
                 blob.unlink()
         return removed

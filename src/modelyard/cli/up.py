@@ -137,8 +137,9 @@ def _make_home(home: Path) -> None:
     from modelyard.sdk.errors import ModelyardError
 
     try:
-        for folder in (home, home / "logs", home / "control", home / "node"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Model workers have a uid of their own: they pass through the home to their environment, and read nothing else.
+        for folder, mode in ((home, 0o711), (home / "logs", 0o700), (home / "control", 0o700), (home / "node", 0o711)):
+            folder.mkdir(mode=mode, parents=True, exist_ok=True)
         make_run_dir(home)
     except (OSError, UnsafeRunDirectory) as cause:
         raise ModelyardError(

@@ -17,6 +17,7 @@ from typing import Any
 from tools.docs.values import Function, Known, assigned_in, event_actions, given_by
 from tools.lint.source import Source, read_sources
 
+REFUSED = "access.permission.denied"  # any route can leave it, so it says nothing about one
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -40,7 +41,7 @@ def events_of(endpoint: Callable[..., Any]) -> list[str]:
         around.append(inner)
         place = inner
     _Walk(found).function(place, _Scope(source, types, {}, around=tuple(around[:-1])))
-    return sorted(found)
+    return sorted(found - {REFUSED})
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def render() -> str:
     return page("The HTTP API", INTRODUCTION, *parts)
 
 
+@cache
 def control_plane_routes() -> list[Described]:
     """From the application itself, wired over an empty home; nothing is started."""
     from modelyard.server.app import create_app  # the whole control plane; only this page wants it

@@ -43,17 +43,17 @@ def show_config(cli: Cli) -> None:
 
 
 @config_command.command("use")
-@click.argument("profile")
+@click.argument("name", metavar="PROFILE")
 @pass_cli
-def use_profile(cli: Cli, profile: str) -> None:
+def use_profile(cli: Cli, name: str) -> None:
     """Make a profile the active one."""
     from modelyard.sdk.profiles import Credentials, choose_profile
     from modelyard.sdk.settings import read_settings
 
     settings = read_settings()
-    found = choose_profile(settings, name=profile)
+    found = choose_profile(settings, name=name)
     Credentials(settings.config_dir).save(found)
-    cli.show({"active": profile}, f"Acting as {found.user} at {found.url}.")
+    cli.show({"active": name}, f"Acting as {found.user} at {found.url}.")
 
 
 @config_command.command("project")

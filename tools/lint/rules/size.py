@@ -1,4 +1,5 @@
-"""A module fits a reader's head at 400 lines and stops doing so by 500; a function at 70."""
+"""A module fits a reader's head at 400 lines and stops doing so by 500; a function at 70. A migration is a list of
+tables that nobody edits afterwards, and may be as long as it must."""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ FUNCTION_LINES_MAX = 70
 
 def check(tree: Tree) -> Iterator[Finding]:
     for source in tree.sources:
+        if "/migrations/versions/" in source.path:
+            continue
         limit = TEST_MODULE_LINES_MAX if source.package == "tests" else MODULE_LINES_MAX
         if len(source.lines) > limit:
             yield source.at(1, CODE, f"{len(source.lines)} lines, at most {limit}; split it by what it does")

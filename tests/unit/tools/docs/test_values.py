@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 
 import pytest
-
 from tools.docs.values import assigned_in, event_actions, given_by, values_of
 
 

@@ -9,7 +9,7 @@
 #   make check               formatting, lint, types, our own rules
 #   make bench               the measurements of bench/, written to docs/explanation/performance.md by hand
 #   make docs                generates docs/reference from the code
-#   make format | lock | screenshots | clean
+#   make format | lock | clean
 
 SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
@@ -28,7 +28,7 @@ BOOT_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python
 	if [ -z "$$p" ]; then echo "set-up: no Python >= 3.11 on the path. Next: install one, or make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi; \
 	$(if $(PYTHON),PYTHON="$(PYTHON)") "$$p" tools/setup.py
 
-.PHONY: help setup setup-run run test test-all check format bench docs lock screenshots clean
+.PHONY: help setup setup-run run test test-all check format bench docs lock clean
 
 help:
 	@sed -n '4,14s/^# \{0,1\}//p' Makefile
@@ -66,9 +66,6 @@ docs: setup
 
 lock: setup
 	@$(PY) tools/lock.py $(ARGS)
-
-screenshots: setup
-	@$(PY) -m tools.screenshots $(ARGS)
 
 clean:
 	@rm -rf .venv-boot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .setup-lock

@@ -87,8 +87,8 @@ def test_file_not_uploaded_is_refused(site: BuildsApplication) -> None:
 
 
 @pytest.mark.parametrize("path", ["../x.py", "/etc/passwd", "a//b.py", "a\\b.py", "MODEL.PY", "a\nb.py", ""])
-def test_hostile_path_is_refused(site: BuildsApplication, path: str) -> None:
-    answer = site.start({**FILES, path: b"x"})
+def test_hostile_path_is_refused(shared_site: BuildsApplication, path: str) -> None:
+    answer = shared_site.start({**FILES, path: b"x"})
     assert (answer.status_code, answer.json()["code"]) == (422, "builds.path_refused")
 
 
@@ -206,9 +206,9 @@ def test_reader_may_look_but_not_push_cancel_or_retry(site: BuildsApplication) -
         {"examples": [1]},
     ],
 )
-def test_forged_check_result_fails_the_build(site: BuildsApplication, hostile: dict[str, object]) -> None:
-    site.node.answers["check"] = lambda _: {"result": check_result(**hostile)}
-    build = site.push()
+def test_forged_check_result_fails_the_build(shared_site: BuildsApplication, hostile: dict[str, object]) -> None:
+    shared_site.node.answers["check"] = lambda _: {"result": check_result(**hostile)}
+    build = shared_site.push()
     assert (build["state"], build["error"]["code"]) == ("failed", "builds.result_invalid")
 
 

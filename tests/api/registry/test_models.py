@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,7 @@ from tests.support.builds import FILES, MANIFEST, BuildsApplication, check_resul
 BASE = "/api/v1/projects/demo/models"
 
 
-@pytest.fixture
-def two_versions(site: BuildsApplication) -> BuildsApplication:
+def push_two(site: BuildsApplication) -> BuildsApplication:
     """1.0.0 and 1.0.1 of `mine`: the second is better, has another column and other code."""
     site.push()
     better = check_result()
@@ -20,6 +20,18 @@ def two_versions(site: BuildsApplication) -> BuildsApplication:
     changed = {"model.py": b"class Tumour:\n    better = True\n", "metrics.json": b'{"auc": 0.99, "rmse": 2}'}
     assert site.push({**FILES, **changed})["version"] == "1.0.1"
     return site
+
+
+@pytest.fixture(scope="module")
+def two_versions(shared_site: BuildsApplication) -> BuildsApplication:
+    """For tests that read, or that leave aliases as they found them."""
+    return push_two(shared_site)
+
+
+@pytest.fixture
+def aliased(two_versions: BuildsApplication) -> Iterator[BuildsApplication]:
+    yield two_versions
+    two_versions.author.delete(f"{BASE}/mine/aliases/champion")
 
 
 def alias(site: BuildsApplication, version: str, **headers: str) -> Any:
@@ -64,8 +76,8 @@ def test_stranger_finds_no_model(two_versions: BuildsApplication) -> None:
         assert two_versions.clients["stranger"].get(BASE + path).json()["code"] == "projects.not_found"
 
 
-def test_alias_moves_under_if_match_and_resolves(two_versions: BuildsApplication) -> None:
-    site = two_versions
+def test_alias_moves_under_if_match_and_resolves(aliased: BuildsApplication) -> None:
+    site = aliased
     made = alias(site, "1.0.0")
     assert (made.status_code, made.headers["etag"], made.json()["revision"]) == (200, '"1"', 1)
     moved = alias(site, "1.0.1", if_match='"1"')
@@ -77,8 +89,8 @@ def test_alias_moves_under_if_match_and_resolves(two_versions: BuildsApplication
     assert site.author.get(f"{BASE}/mine").json()["aliases"][0]["alias"] == "champion"
 
 
-def test_alias_is_removed_only_by_who_saw_it(two_versions: BuildsApplication) -> None:
-    site = two_versions
+def test_alias_is_removed_only_by_who_saw_it(aliased: BuildsApplication) -> None:
+    site = aliased
     alias(site, "1.0.0")
     path = f"{BASE}/mine/aliases/champion"
     assert site.author.delete(path, headers={"if-match": '"7"'}).status_code == 412
@@ -111,9 +123,9 @@ def test_diff_says_what_changed_and_which_is_better(two_versions: BuildsApplicat
     assert diff["packages"] == []
 
 
-def test_every_change_is_in_the_audit_trail(two_versions: BuildsApplication) -> None:
-    alias(two_versions, "1.0.0")
-    with two_versions.database.reading() as uow:
+def test_every_change_is_in_the_audit_trail(aliased: BuildsApplication) -> None:
+    alias(aliased, "1.0.0")
+    with aliased.database.reading() as uow:
         rows = uow.connection.exec_driver_sql("SELECT action FROM audit_events").scalars().all()
     assert {
         "registry.artifact.uploaded", "builds.build.started", "registry.version.built", "builds.build.succeeded",

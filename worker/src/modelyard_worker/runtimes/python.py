@@ -80,7 +80,7 @@ def _import_target(entry_point: str, request: LoadRequest) -> Any:
                 {"files": _python_files(files_dir)},
             ) from error
         raise missing_module(error, files_dir, request.author_modules, f"{module_name}.py") from error
-    except BaseException as error:  # a module may even call exit() while it is imported
+    except (Exception, SystemExit) as error:  # a module may even call exit() while it is imported
         raise CheckFailure(
             "builds.entry_point",
             f"{module_name}.py does not import: {describe(error)}.",

@@ -6,7 +6,7 @@ database that was edited to serve something else yields a state whose statement 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from modelyard.contracts.desired_state import (
     SplitState,
     VersionState,
 )
-from modelyard.deployment.endpoints.domain import Endpoint
+from modelyard.deployment.endpoints.domain import Wanted
 from modelyard.registry.models.domain import Version
 
 TIMEOUT_S_DEFAULT = 2.0
@@ -40,23 +40,26 @@ class Frame:
 
 
 class Parts:
-    """Rendered parts by what they were made of. A part that is not asked for in one rendering is forgotten after it."""
+    """Rendered parts by name, each with what it was made of. One that is not asked for in a rendering is forgotten
+    after it."""
 
     def __init__(self) -> None:
-        self._before: dict[Hashable, bytes] = {}
-        self._now: dict[Hashable, bytes] = {}
+        self._before: dict[str, tuple[Any, bytes]] = {}
+        self._now: dict[str, tuple[Any, bytes]] = {}
 
     def begin(self) -> None:
         self._before, self._now = self._now, {}
 
-    def find(self, key: Hashable) -> bytes | None:
-        part = self._now.get(key) or self._before.get(key)
-        if part is not None:
-            self._now[key] = part
-        return part
+    def find(self, name: str, made_of: Any) -> bytes | None:
+        """What was rendered under the name, if it was made of the same."""
+        part = self._before.get(name)
+        if part is None or part[0] != made_of:
+            return None
+        self._now[name] = part
+        return part[1]
 
-    def keep(self, key: Hashable, part: bytes) -> bytes:
-        self._now[key] = part
+    def keep(self, name: str, made_of: Any, part: bytes) -> bytes:
+        self._now[name] = (made_of, part)
         return part
 
 
@@ -69,7 +72,7 @@ def render_version(version: Version, project: str) -> bytes:
 
 
 def render_endpoint(
-    endpoint: Endpoint,
+    endpoint: Wanted,
     split: SplitState,
     standby: tuple[SplitState, ...],
     callers: tuple[CallerState, ...],
@@ -87,7 +90,7 @@ def render_preview(preview: PreviewState) -> bytes:
     return canonical_json(asdict(preview))
 
 
-def _timeout_s(endpoint: Endpoint, version: Version | None) -> float:
+def _timeout_s(endpoint: Wanted, version: Version | None) -> float:
     if endpoint.timeout_s is not None:
         return endpoint.timeout_s
     resources = version.document.get("resources", {}) if version else {}

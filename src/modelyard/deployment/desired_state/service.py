@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
 from modelyard.contracts.desired_state import CallerState, PreviewState, RevokedToken, SplitState
 from modelyard.contracts.statements import DESIRED_STATE_PAYLOAD, Envelope
@@ -23,10 +23,11 @@ from modelyard.deployment.desired_state.rendering import (
     render_version,
 )
 from modelyard.deployment.desired_state.store import NumberStore
-from modelyard.deployment.endpoints.domain import Endpoint
+from modelyard.deployment.endpoints.domain import Wanted
 from modelyard.deployment.endpoints.service import EndpointService
 from modelyard.deployment.previews.domain import Preview
 from modelyard.deployment.previews.service import PreviewService
+from modelyard.deployment.releases.domain import Cover
 from modelyard.deployment.releases.service import ReleaseService
 from modelyard.identity.pairings.service import PairingService
 from modelyard.identity.projects.service import ProjectService
@@ -57,6 +58,14 @@ class Sources:
     pairings: PairingService
     roles: RoleService
     tokens: TokenService
+
+
+class _MadeOf(NamedTuple):
+    """What an endpoint's part depends on, besides things that never change."""
+
+    endpoint: Wanted
+    covers: tuple[Cover, ...]
+    callers: tuple[CallerState, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +144,7 @@ class DesiredStateService:
         sources = self._sources
         self._parts.begin()
         admission = read_admission(uow, sources.pairings, sources.roles)
-        endpoints, endpoint_versions = self._endpoint_parts(uow, sources.endpoints.list_targeted(uow), admission)
+        endpoints, endpoint_versions = self._endpoint_parts(uow, sources.endpoints.list_wanted(uow), admission)
         valid = sources.previews.list_valid(uow, now)
         granted = [p for p in valid if admission.may_preview(p.project_id, p.principal_id)]
         previews = [self._preview_part(list(same)) for _, same in groupby(granted, key=lambda p: p.version_id)]
@@ -151,34 +160,37 @@ class DesiredStateService:
         return assemble(frame, versions, endpoints, previews), renew_at
 
     def _endpoint_parts(
-        self, uow: UnitOfWork, endpoints: list[Endpoint], admission: Admission
+        self, uow: UnitOfWork, endpoints: list[Wanted], admission: Admission
     ) -> tuple[list[bytes], set[str]]:
-        wanted = {endpoint.id: _releases_of(endpoint) for endpoint in endpoints}
-        covers = self._sources.releases.covers(uow, {release_id for ids in wanted.values() for release_id in ids})
-        keys: dict[str, tuple[Any, ...]] = {}
+        """The endpoints, and the ids of all versions that they refer to."""
+        covers = self._sources.releases.covers(uow, {key for endpoint in endpoints for key in endpoint.release_ids})
+        made_of: dict[str, _MadeOf] = {}
         for endpoint in endpoints:
-            found = tuple(covers[release_id] for release_id in wanted[endpoint.id] if release_id in covers)
-            callers = admission.callers_of(endpoint.project_id, endpoint.id)
-            keys[endpoint.id] = ("endpoint", endpoint, found, callers)
-        parts = {endpoint.id: self._parts.find(keys[endpoint.id]) for endpoint in endpoints}
-        missing = [endpoint for endpoint in endpoints if parts[endpoint.id] is None]
-        needed = {cover.id for endpoint in missing for cover in keys[endpoint.id][2]}
-        statements = self._sources.releases.statements(uow, needed) if missing else {}
-        loaded = self._load_versions(uow, {cover.version_id for e in missing for cover in keys[e.id][2][:1]})
-        for endpoint in missing:
-            _, _, found, callers = keys[endpoint.id]
-            splits = [
-                SplitState(c.version_id, c.id, c.number, 100 if c.id == endpoint.target_release_id else 0,
-                           statements.get(c.id) or {})
-                for c in found
-            ]  # fmt: skip
-            if not splits or splits[0].release_id != endpoint.target_release_id:
-                continue
-            version = loaded.get(splits[0].version_id)
-            part = render_endpoint(endpoint, splits[0], tuple(splits[1:]), callers, version)
-            parts[endpoint.id] = self._parts.keep(keys[endpoint.id], part)
-        versions = {cover.version_id for key in keys.values() for cover in key[2]}
+            found = tuple(covers[release_id] for release_id in endpoint.release_ids if release_id in covers)
+            made_of[endpoint.id] = _MadeOf(endpoint, found, admission.callers_of(endpoint.project_id, endpoint.id))
+        parts = {endpoint_id: self._parts.find(endpoint_id, made) for endpoint_id, made in made_of.items()}
+        self._render_endpoints(uow, parts, [made_of[key] for key, part in parts.items() if part is None])
+        versions = {cover.version_id for made in made_of.values() for cover in made.covers}
         return [part for part in parts.values() if part], versions
+
+    def _render_endpoints(self, uow: UnitOfWork, parts: dict[str, bytes | None], missing: list[_MadeOf]) -> None:
+        if not missing:
+            return
+        statements = self._sources.releases.statements(uow, {cover.id for made in missing for cover in made.covers})
+        versions = self._load_versions(uow, {cover.version_id for made in missing for cover in made.covers[:1]})
+        for made in missing:
+            splits = [
+                SplitState(cover.version_id, cover.id, cover.number, 0, statements.get(cover.id) or {})
+                for cover in made.covers
+            ]
+            # Without a row of the release that should answer there is nothing to say about the endpoint.
+            if not splits or splits[0].release_id != made.endpoint.target_release_id:
+                continue
+            target = replace(splits[0], traffic_percent=100)
+            part = render_endpoint(
+                made.endpoint, target, tuple(splits[1:]), made.callers, versions.get(target.version_id)
+            )
+            parts[made.endpoint.id] = self._parts.keep(made.endpoint.id, made, part)
 
     def _preview_part(self, same: list[Preview]) -> bytes:
         """All previews of one version: one statement, the one that lasts longest, and everybody who asked."""
@@ -192,13 +204,13 @@ class DesiredStateService:
         )  # fmt: skip
 
     def _version_parts(self, uow: UnitOfWork, version_ids: set[str]) -> list[bytes]:
-        parts = {version_id: self._parts.find(("version", version_id)) for version_id in sorted(version_ids)}
+        parts = {version_id: self._parts.find(version_id, None) for version_id in sorted(version_ids)}
         missing = {version_id for version_id, part in parts.items() if part is None}
         if missing:
             names = self._sources.projects.names(uow)
             for version_id, version in self._load_versions(uow, missing).items():
                 part = render_version(version, names.get(version.project_id, ""))
-                parts[version_id] = self._parts.keep(("version", version_id), part)
+                parts[version_id] = self._parts.keep(version_id, None, part)
         return [part for part in parts.values() if part]
 
     def _load_versions(self, uow: UnitOfWork, version_ids: set[str]) -> dict[str, Version]:
@@ -207,12 +219,6 @@ class DesiredStateService:
         for start in range(0, len(missing), READ_BATCH):
             self._versions |= self._sources.models.versions_by_ids(uow, missing[start : start + READ_BATCH])
         return {version_id: self._versions[version_id] for version_id in version_ids if version_id in self._versions}
-
-
-def _releases_of(endpoint: Endpoint) -> tuple[str, ...]:
-    """What should answer, then what is kept ready: what answers until then, and what one would roll back to."""
-    ids = (endpoint.target_release_id, endpoint.live_release_id, endpoint.standby_release_id)
-    return tuple(dict.fromkeys(release_id for release_id in ids if release_id))
 
 
 def _envelope_bytes(envelope: Envelope) -> bytes:

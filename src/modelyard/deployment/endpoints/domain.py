@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from modelyard.kernel.errors import Invalid
 
@@ -81,6 +82,28 @@ class Endpoint:
     def is_swapping(self) -> bool:
         """Something other than what answers should answer."""
         return self.target_release_id != self.live_release_id
+
+
+class Wanted(NamedTuple):
+    """As much of an endpoint as rendering desired state needs: a thousand are read at each change, and compared."""
+
+    id: str
+    project_id: str
+    project: str
+    name: str
+    requests_per_s: int
+    timeout_s: float | None
+    body_bytes_max: int
+    stopped: bool
+    target_release_id: str
+    live_release_id: str | None
+    standby_release_id: str | None
+
+    @property
+    def release_ids(self) -> tuple[str, ...]:
+        """What should answer, then what is kept ready: what answers until then, and what one would roll back to."""
+        ids = (self.target_release_id, self.live_release_id, self.standby_release_id)
+        return tuple(dict.fromkeys(release_id for release_id in ids if release_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from modelyard.deployment.endpoints.domain import Endpoint, Limits, Report
+from modelyard.deployment.endpoints.domain import Endpoint, Limits, Report, Wanted
 from modelyard.deployment.endpoints.errors import EndpointNameTaken, EndpointNotFound, EndpointNotLive
 from modelyard.deployment.endpoints.store import EndpointStore, EveryEndpointStore
 from modelyard.identity.projects.domain import Project
@@ -148,9 +148,9 @@ class EndpointService:
             found.setdefault(report.endpoint_id, report)
         return found
 
-    def list_targeted(self, uow: UnitOfWork) -> list[Endpoint]:
+    def list_wanted(self, uow: UnitOfWork) -> list[Wanted]:
         """Of all projects, for rendering desired state."""
-        return EveryEndpointStore(uow).list_targeted()
+        return EveryEndpointStore(uow).list_wanted()
 
     def list_swapping(self, uow: UnitOfWork) -> list[Endpoint]:
         """Of all projects, locked: those whose target does not answer yet."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from modelyard.deployment.endpoints.domain import Endpoint, Report
+from modelyard.deployment.endpoints.domain import Endpoint, Report, Wanted
 from modelyard.deployment.endpoints.tables import endpoint_reports, endpoints
 from modelyard.infra.db import UnitOfWork
 from modelyard.infra.db.inserting import insert_unless_taken
@@ -65,10 +65,11 @@ class EveryEndpointStore:  # lint-skip: project-scope a node serves all projects
     def __init__(self, uow: UnitOfWork) -> None:
         self._connection = uow.connection
 
-    def list_targeted(self) -> list[Endpoint]:
+    def list_wanted(self) -> list[Wanted]:
         """Those at which something should answer, in a stable order."""
-        query = sa.select(endpoints).where(endpoints.c.target_release_id.is_not(None)).order_by(endpoints.c.id)
-        return [_endpoint(row) for row in self._connection.execute(query)]
+        query = sa.select(*(endpoints.c[name] for name in Wanted._fields))
+        query = query.where(endpoints.c.target_release_id.is_not(None)).order_by(endpoints.c.id)
+        return [Wanted._make(row) for row in self._connection.execute(query)]
 
     def list_swapping(self) -> list[Endpoint]:
         """Those at which something else should answer than does; others who would change them wait."""

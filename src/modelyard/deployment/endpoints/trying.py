@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from modelyard.deployment.endpoints.domain import Endpoint
 from modelyard.infra.http.json_client import JsonClient
 
 LOG_LINES_MAX = 2000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from modelyard.contracts.node_status import EndpointStatus
 from modelyard.deployment.endpoints.domain import Endpoint
@@ -89,6 +89,14 @@ class Release:
         if self.targeted_at is None or self.live_at is None or self.live_at < self.targeted_at:
             return None
         return (self.live_at - self.targeted_at).total_seconds() * 1000
+
+
+class Cover(NamedTuple):
+    """What rendering needs of a release; the statement is read apart, when its bytes are not at hand."""
+
+    id: str
+    number: int
+    version_id: str
 
 
 @dataclass(frozen=True, slots=True)

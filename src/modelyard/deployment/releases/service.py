@@ -15,6 +15,7 @@ from modelyard.deployment.releases.domain import (
     STATES,
     ApprovalRequest,
     Approve,
+    Cover,
     Fail,
     GoLive,
     Refuse,
@@ -32,7 +33,7 @@ from modelyard.deployment.releases.errors import (
     VersionLiveAlready,
 )
 from modelyard.deployment.releases.evidence import evidence_digest, make_evidence
-from modelyard.deployment.releases.store import Cover, EveryReleaseStore, ReleaseStore
+from modelyard.deployment.releases.store import EveryReleaseStore, ReleaseStore
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.db import UnitOfWork
 from modelyard.kernel.access import Access

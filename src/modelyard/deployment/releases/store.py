@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
-from modelyard.deployment.releases.domain import Release
+from modelyard.deployment.releases.domain import Cover, Release
 from modelyard.deployment.releases.tables import release_numbers, releases
 from modelyard.infra.db import UnitOfWork
 from modelyard.infra.db.pages import read_page
 from modelyard.kernel.paging import Page, PageRequest
 
 _NUMBERS_ID = 1
+# Well below what either database takes as parameters; each query costs more than its rows.
+IDS_A_QUERY = 10_000
 # A JSON column writes Python's None as JSON null unless told so.
 _NULLABLE_JSON = ("statement", "evidence")
-
-
-class Cover(NamedTuple):
-    """What rendering needs of a release; the statement is read apart, when its bytes are not at hand."""
-
-    id: str
-    number: int
-    version_id: str
 
 
 class ReleaseStore:
@@ -116,7 +110,7 @@ class EveryReleaseStore:  # lint-skip: project-scope a number is looked up befor
 
     def _in_batches(self, query: sa.Select[Any], release_ids: Collection[str]) -> list[Any]:
         ids = sorted(release_ids)
-        parts = (ids[start : start + 500] for start in range(0, len(ids), 500))
+        parts = (ids[start : start + IDS_A_QUERY] for start in range(0, len(ids), IDS_A_QUERY))
         return [row for part in parts for row in self._connection.execute(query.where(releases.c.id.in_(part)))]
 
 

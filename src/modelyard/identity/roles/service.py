@@ -6,7 +6,7 @@ from modelyard.identity.projects.domain import Project
 from modelyard.identity.projects.service import ProjectService
 from modelyard.identity.roles.domain import SERVICE_ACCOUNT_PREFIX, SERVICE_ACCOUNT_ROLES, Member
 from modelyard.identity.roles.errors import MemberNotFound, RoleNotForServiceAccounts
-from modelyard.identity.roles.store import MembershipStore, roles_of
+from modelyard.identity.roles.store import MembershipStore, all_members, roles_of
 from modelyard.identity.service_accounts.service import ServiceAccountService
 from modelyard.identity.tokens.service import AccessChanged
 from modelyard.identity.users.service import UserService
@@ -87,6 +87,11 @@ class RoleService:
         """Members whose role holds the permission and who may log in, for rendering whom the gateway lets in."""
         members = MembershipStore(uow, project_id).members()
         return tuple(m for m in members if permission in ROLE_PERMISSIONS[m.role] and self._may_log_in(uow, m))
+
+    def all_members(self, uow: UnitOfWork) -> tuple[Member, ...]:
+        """Of the whole installation, those who may log in, in one go: for rendering whom the gateway lets in."""
+        disabled = self._users.disabled_ids(uow)
+        return tuple(member for member in all_members(uow) if member.principal_id not in disabled)
 
     def _may_log_in(self, uow: UnitOfWork, member: Member) -> bool:
         if member.principal_kind == "service_account":

@@ -63,6 +63,12 @@ def roles_of(uow: UnitOfWork, principal_id: str) -> dict[str, Role]:
     return {row.project_id: Role(row.role) for row in uow.connection.execute(query)}
 
 
+def all_members(uow: UnitOfWork) -> tuple[Member, ...]:
+    """Of the whole installation: for rendering whom the gateway lets in, and for nothing else."""
+    query = sa.select(memberships).order_by(memberships.c.project_id, memberships.c.principal_id)
+    return tuple(_member(row) for row in uow.connection.execute(query))
+
+
 def _member(row: Any) -> Member:
     return Member(
         row.project_id, row.principal_kind, row.principal_id, row.principal_name, Role(row.role), row.created_at,

@@ -128,6 +128,10 @@ class UserService:
     def find_by_name(self, uow: UnitOfWork, name: str) -> User | None:
         return UserStore(uow).find_by_name(name)
 
+    def disabled_ids(self, uow: UnitOfWork) -> frozenset[str]:
+        """Who may not log in any more."""
+        return UserStore(uow).disabled_ids()
+
     def find(self, uow: UnitOfWork, user_id: str) -> User | None:
         return UserStore(uow).find(user_id)
 

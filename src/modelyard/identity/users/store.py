@@ -55,6 +55,10 @@ class UserStore:  # lint-skip: project-scope users belong to the installation
     def set_disabled(self, user_id: str, at: datetime | None) -> None:
         self._connection.execute(users.update().where(users.c.id == user_id).values(disabled_at=at))
 
+    def disabled_ids(self) -> frozenset[str]:
+        query = sa.select(users.c.id).where(users.c.disabled_at.is_not(None))
+        return frozenset(self._connection.execute(query).scalars())
+
     def is_empty(self) -> bool:
         return self._connection.execute(sa.select(users.c.id).limit(1)).one_or_none() is None
 

@@ -28,7 +28,7 @@ from modelyard.cli.main import main as run_cli
 from modelyard.cli.output import seconds
 from modelyard.infra.processes.with_parent import with_parent
 from modelyard.sdk.client import Client
-from modelyard.sdk.errors import Conflict, ModelyardError, NotFound, Unauthenticated
+from modelyard.sdk.errors import Conflict, ModelyardError, NotFound, TimedOut, Unauthenticated
 from modelyard.sdk.profiles import choose_profile
 from modelyard.sdk.settings import read_settings
 
@@ -263,7 +263,7 @@ class Demonstration:
         while True:
             try:
                 with Client.from_profile("owner", agent="cli") as client:
-                    return lineage_line(client.lineage(prediction_id))
+                    return str(client.lineage(prediction_id)["chain"])
             except NotFound:
                 if time.monotonic() > ends:
                     raise
@@ -277,14 +277,6 @@ class Demonstration:
         shown = "  ".join(f"{name} {password}" for name, password in logins.items())
         print(f"Console  {self._installation.url}    logins (once): {shown or 'as shown at the first run'}")
         print(f"Ctrl-C stops all; state stays in {self._installation.home}/", flush=True)
-
-
-def lineage_line(found: dict[str, Any]) -> str:
-    """The chain in one line, from a lineage document."""
-    version, release = found.get("version") or {}, found.get("release") or {}
-    git = version.get("git") or {}
-    code = f"train.py@{str(git.get('commit', ''))[:4]}" if git.get("commit") else "train.py"
-    return f"{code} → build {version.get('build', '?')} → release {release.get('number', '?')}"
 
 
 def cli_json(*arguments: str, accept: type[ModelyardError] | None = None) -> Any:
@@ -303,12 +295,12 @@ def cli_json(*arguments: str, accept: type[ModelyardError] | None = None) -> Any
 
 
 def until_allowed(ask: Callable[[], Any]) -> Any:
-    """The answer, once the node has heard of the new caller: within a second."""
-    ends = time.monotonic() + 10.0
+    """The answer, once the node has heard of the new caller: within a second, and its worker has started."""
+    ends = time.monotonic() + 30.0
     while True:
         try:
             return ask()
-        except (NotFound, Unauthenticated):
+        except (NotFound, Unauthenticated, TimedOut):
             if time.monotonic() > ends:
                 raise
             time.sleep(0.05)

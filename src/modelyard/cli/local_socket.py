@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as sockets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,20 @@ def host_client(home: Path) -> Client:
     from modelyard.sdk.client import Client
     from modelyard.sdk.errors import Unavailable
 
-    socket = run_dir(home) / "admin.sock"
-    if not socket.exists():
+    socket = run_dir(home.absolute()) / "admin.sock"
+    if not _listens(socket):
         raise Unavailable(
-            f"No control plane runs in {home} (there is no {socket}).",
+            f"No control plane runs in {home} (nobody listens at {socket}).",
             code="client.not_running",
             hint=f"modelyard up --home {home}, or name another with --home DIR",
         )
     return Client("http://localhost", agent="cli", socket_path=socket)
+
+
+def _listens(path: Path) -> bool:
+    with sockets.socket(sockets.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

@@ -11,7 +11,7 @@ import click
 
 from modelyard.cli.deployments import split_endpoint
 from modelyard.cli.options import Command
-from modelyard.cli.output import Cli, pass_cli
+from modelyard.cli.output import Cli, pass_cli, short_digest
 
 
 @click.command("predict", cls=Command)
@@ -66,19 +66,23 @@ def read_rows(given: str) -> list[dict[str, Any]]:
     return found
 
 
-def render_lineage(found: dict[str, Any], indent: str = "") -> str:
-    """Nested names and values, one a line; what is empty is left out."""
-    lines = []
-    for name, value in found.items():
-        if value in (None, "", [], {}):
-            continue
-        label = name.replace("_", " ")
-        if isinstance(value, dict):
-            lines.append(f"{indent}{label}\n{render_lineage(value, indent + '  ')}")
-        elif isinstance(value, list):
-            shown = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
-            lines.append(f"{indent}{label}")
-            lines += [f"{indent}  {item}" for item in shown]
-        else:
-            lines.append(f"{indent}{label:<{max(1, 22 - len(indent))}}{value}")
+def render_lineage(found: dict[str, Any]) -> str:
+    """The five Ws as a sentence, the chain, then a line for each link; `--json` has everything."""
+    version, build, data = found["version"], found["build"], found["data"]
+    environment, release, git = found["environment"], found.get("release"), build.get("git") or {}
+    metrics = "  ".join(f"{name} {value:g}" for name, value in version["metrics"].items())
+    commit = f"git {git['commit'][:8]}{' with changes' if git.get('dirty') else ''}" if git.get("commit") else "no git"
+    sets = [f"{item['path']} {short_digest(item['digest'])}" for item in data.values() if isinstance(item, dict)]
+    lines = [found["sentence"], "", f"chain        {found['chain']}"]
+    digest = short_digest(version["digest"])
+    lines.append(
+        f"version      {version['model']} {version['version']}  {digest}  by {version['author']}  {metrics}".rstrip()
+    )
+    lines.append(f"build        {build['number']}  {commit}")
+    lines += [f"data         {'  '.join(sets)}"] if sets else []
+    lock = short_digest(str(environment.get("lock_digest", "")))
+    lines.append(f"environment  Python {environment.get('python')}, {environment['packages']} packages, lock {lock}")
+    if release:
+        people = f"asked by {release['requested_by']}, approved by {release['approved_by']}"
+        lines.append(f"release      {release['number']}  {people}: {release['approve_why']}")
     return "\n".join(lines)

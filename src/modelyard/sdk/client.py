@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -12,7 +13,7 @@ import httpx
 from modelyard.sdk.accounts import Accounts
 from modelyard.sdk.builds import Builds
 from modelyard.sdk.deployments import Endpoints, Releases
-from modelyard.sdk.errors import InvalidRequest
+from modelyard.sdk.errors import Denied, InvalidRequest
 from modelyard.sdk.paging import list_items
 from modelyard.sdk.predictions import Predictions
 from modelyard.sdk.profiles import Profile, choose_profile
@@ -98,9 +99,11 @@ class Client:
         return answer
 
     def status(self) -> dict[str, Any]:
-        """What runs and how it is."""
-        answer: dict[str, Any] = self.transport.json("GET", "/api/v1/status")
-        return answer
+        """Whether it is ready, what it waits for, and, for those who may see them, its nodes."""
+        found: dict[str, Any] = self.transport.request("GET", "/readyz", accept=503).json()
+        with suppress(Denied):
+            found["nodes"] = list(list_items(self.transport, "/api/v1/nodes"))
+        return found
 
     def close(self) -> None:
         self.transport.close()

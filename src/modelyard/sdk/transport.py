@@ -72,8 +72,9 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         token: str | None = None,
         timeout_s: float | None = None,
+        accept: int = 0,
     ) -> httpx.Response:
-        """The answer, if it is a good one. `content` may be bytes or a callable that makes a fresh iterator.
+        """The answer, if it is a good one or of the status `accept`. `content` may be bytes or a callable that makes a fresh iterator.
 
         Raises the ModelyardError of the answer, Unavailable when nobody answers, TimedOut.
         """
@@ -98,11 +99,11 @@ class Transport:
                     raise self._nobody(cause) from cause
                 time.sleep(backoff_s(attempt))
                 continue
+            if answer.is_success or answer.status_code == accept:
+                return answer
             if answer.status_code == 503 and not last:
                 time.sleep(backoff_s(attempt, answer.headers.get("retry-after", "")))
                 continue
-            if answer.is_success:
-                return answer
             raise error_of(answer.status_code, _body_of(answer), answer.headers.get("x-request-id", ""))
         raise AssertionError("the last attempt returns or raises")
 

@@ -25,8 +25,10 @@ def wants_color() -> bool:
 
 
 def child_environment(**added: str) -> dict[str, str]:
-    """The environment for a process of ours, with additions."""
-    return {**os.environ, **added}
+    """The environment for a process of ours, with additions. Ours may keep their bytecode whatever the shell says:
+    without it every start compiles everything again, which takes longer than the start itself."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, **added}
 
 
 def node_setting(home: Path, name: str) -> str:

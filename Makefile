@@ -39,14 +39,14 @@ setup-run:
 setup:
 	@$(BOOT_PYTHON) test
 
-run: setup-run
-	@$(PY) -m modelyard.cli.demo --home "$(HOME_DIR)" --port "$(PORT)" $(if $(EXIT),--exit)
+run:
+	@$(BOOT_PYTHON) run $(PY) -m modelyard.cli.demo --home "$(HOME_DIR)" --port "$(PORT)" $(if $(EXIT),--exit)
 
-test: setup
-	@$(PY) -m pytest $(ARGS)
+test:
+	@$(BOOT_PYTHON) test $(PY) -m pytest $(ARGS)
 
-test-all: setup
-	@$(PY) -m pytest --everything $(ARGS)
+test-all:
+	@$(BOOT_PYTHON) test $(PY) -m pytest --everything $(ARGS)
 
 check: setup
 	@$(PY) -m ruff format --check .
@@ -58,8 +58,8 @@ format: setup
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix-only --quiet .
 
-bench: setup
-	@$(PY) -m bench $(ARGS)
+bench:
+	@$(BOOT_PYTHON) test $(PY) -m bench $(ARGS)
 
 docs: setup
 	@$(PY) -m tools.docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ class Uv:
         ca_file = ca_file or next((known.ca_file for known in self._settings.indexes.values() if known.ca_file), "")
         if ca_file:
             environment["SSL_CERT_FILE"] = ca_file
+        elif "SSL_CERT_FILE" not in environment and ssl.get_default_verify_paths().cafile:
+            # As pip does: an organization's own authority is in the system's store.
+            environment.setdefault("UV_SYSTEM_CERTS", "1")
         return environment
 
     async def run(

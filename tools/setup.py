@@ -170,10 +170,9 @@ def has_system_certificates() -> bool:
 
 
 def wanted_stamp(kind: str) -> dict[str, str]:
-    digest = hashlib.sha256()
-    for path in (REQUIREMENTS / f"{kind}.txt", ROOT / "pyproject.toml", ROOT / "worker" / "pyproject.toml"):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return {"set": kind, "root": str(ROOT), "digest": digest.hexdigest()}
+    lock = hashlib.sha256((REQUIREMENTS / f"{kind}.txt").read_bytes()).hexdigest()
+    ours = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + (ROOT / "worker" / "pyproject.toml").read_bytes())
+    return {"set": kind, "root": str(ROOT), "lock": lock, "ours": ours.hexdigest()}
 
 
 def current_stamp() -> dict[str, str]:
@@ -188,8 +187,8 @@ def set_up(kind: str) -> bool:
     """Brings the environment to what the locks say; True if anything was done."""
     if current_stamp().get("set") == "test":
         kind = "test"
-    wanted = wanted_stamp(kind)
-    if current_stamp() == wanted:
+    wanted, current = wanted_stamp(kind), current_stamp()
+    if current == wanted:
         return False
     python = newest_python()
     uv = find_uv(python)
@@ -205,7 +204,8 @@ def set_up(kind: str) -> bool:
         run_uv("venv", "--clear", "--python", python, "--prompt", "modelyard", str(VENV))
     target = ("--python", str(VENV / "bin" / "python"))
     STAMP.unlink(missing_ok=True)
-    run_uv("pip", "sync", *target, "--require-hashes", "--only-binary", ":all:", str(REQUIREMENTS / f"{kind}.txt"))
+    if {**current, "ours": ""} != {**wanted, "ours": ""}:  # a sync takes our own two away: only when the lock changed
+        run_uv("pip", "sync", *target, "--require-hashes", "--only-binary", ":all:", str(REQUIREMENTS / f"{kind}.txt"))
     editable = ("--no-deps", "--no-build-isolation", "-e", str(ROOT), "-e", str(ROOT / "worker"))
     run_uv("pip", "install", *target, *editable)
     compile_imports(VENV / "bin" / "python")

@@ -17,6 +17,7 @@ def main() -> None:
     fresh, again = [], []
     for _ in range(RUNS):
         folder = Path(tempfile.mkdtemp(prefix="modelyard-bench-"))
+        folder.chmod(0o711)
         made = Installation(folder)
         try:
             fresh.append(made.up())

@@ -49,10 +49,12 @@ test-all:
 	@$(BOOT_PYTHON) test $(PY) -m pytest --everything $(ARGS)
 
 check: setup
-	@$(PY) -m ruff format --check .
-	@$(PY) -m ruff check .
-	@$(PY) -m mypy
-	@$(PY) -m tools.lint
+	@failed=; \
+	$(PY) -m ruff format --check --output-format concise . || failed=1; \
+	$(PY) -m ruff check --output-format concise . || failed=1; \
+	$(PY) -m mypy || failed=1; \
+	$(PY) -m tools.lint || failed=1; \
+	[ -z "$$failed" ]
 
 format: setup
 	@$(PY) -m ruff format .

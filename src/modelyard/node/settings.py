@@ -83,14 +83,12 @@ def load_settings(home: Path, port: int | None = None) -> NodeSettings:
     if file.exists():
         given.update(tomllib.loads(file.read_text()).get("node", {}))
     prefix = "MODELYARD__NODE__"
-    given.update({name[len(prefix):].lower(): value for name, value in os.environ.items() if name.startswith(prefix)})
+    given.update({name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)})
     indexes = {DEFAULT_INDEX: PackageIndex()}
     indexes.update({name: PackageIndex(**index) for name, index in given.pop("indexes", {}).items()})
     if port is not None:
         given["port"] = port
-    inherited = {
-        name: value for name, value in os.environ.items() if name in _UV_VARIABLES or name.startswith("UV_")
-    }
+    inherited = {name: value for name, value in os.environ.items() if name in _UV_VARIABLES or name.startswith("UV_")}
     values = {name: _typed(name, value) for name, value in given.items()}
     return NodeSettings(**{"home": home, "uv": _find_uv(), "indexes": indexes, "inherited": inherited, **values})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-MEASUREMENTS = ("launch", "life_cycle", "serving", "gateway_changes")
+MEASUREMENTS = ("launch", "life_cycle", "serving", "gateway_changes", "desired_state")
 
 
 def main() -> int:

@@ -1,6 +1,8 @@
 """The peer that everybody writes by hand: one scikit-learn model behind FastAPI and uvicorn, async route.
 
-It checks no caller, limits nothing, splits nothing and records nothing. `python -m bench.fastapi_peer PORT MODEL.joblib`
+It checks no caller, limits nothing, splits nothing and records nothing.
+
+    python -m bench.fastapi_peer PORT MODEL.joblib
 """
 
 from __future__ import annotations

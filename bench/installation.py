@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from modelyard.sdk.client import Client
+from modelyard.sdk.folders import read_folder
 from modelyard.sdk.pushing import push_folder
 
 READY_S_MAX = 60.0
@@ -102,9 +103,9 @@ class Installation:
     def push(self, folder: Path) -> str:
         """Builds the folder as the author; the version's number."""
         author = self.client("author")
-        build = author.builds.wait(push_folder(author, PROJECT, folder).number)
+        build = author.builds.wait(push_folder(author, read_folder(folder), None).number)
         if build.state != "succeeded":
-            raise RuntimeError(f"build {build.number}: {build.error}")
+            raise RuntimeError(f"build {build.number}: {build.document.get('error')}")
         return build.version
 
     def release(self, model: str, version: str) -> float:
@@ -114,9 +115,10 @@ class Installation:
         )
         self.client("reviewer").releases.approve(requested.number, "bench")
         live = self.client("reviewer").releases.wait_live(requested.number)
-        if live.approved_to_live_ms is None:
-            raise RuntimeError(f"release {live.number} is {live.state}: {live.problem}")
-        return live.approved_to_live_ms
+        milliseconds = live.document.get("approved_to_live_ms")
+        if milliseconds is None:
+            raise RuntimeError(f"release {live.number} is {live.state}: {live.document.get('problem')}")
+        return float(milliseconds)
 
     def caller_token(self, endpoint: str, caller: str = "bench-app") -> tuple[str, str]:
         """A service account allowed there: its token and the token's id."""

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 from bench.installation import PROJECT, Installation, installation, train
 from bench.load import Outcome, Target, new_event_loop, open_loop
@@ -27,7 +28,7 @@ class Load:
         self.outcome = Outcome()
         self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         self._thread.start()
         time.sleep(1.0)  # under way before anything happens to it
         return self

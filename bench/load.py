@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 try:
-    import uvloop
-
-    new_event_loop = uvloop.new_event_loop
+    from uvloop import new_event_loop
 except ImportError:
-    new_event_loop = asyncio.new_event_loop
+    from asyncio import new_event_loop  # type: ignore[assignment]
+
+__all__ = ["Outcome", "Target", "closed_loop", "new_event_loop", "open_loop"]
 
 
 @dataclass(frozen=True, slots=True)

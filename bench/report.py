@@ -58,9 +58,17 @@ class Report:
     def keep(self) -> None:
         """Writes `bench/results/<title>.json`."""
         RESULTS.mkdir(exist_ok=True)
-        machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "kernel": platform.release()}
-        machine["load_1min"] = os.getloadavg()[0]
-        document = {"title": self.title, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "machine": machine}
+        machine = {
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "load_1min": os.getloadavg()[0],
+        }
+        document: dict[str, object] = {
+            "title": self.title,
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": machine,
+        }
         document |= {"figures": [{**asdict(f), "median": f.median} for f in self.figures], "notes": self.notes}
         (RESULTS / f"{self.title}.json").write_text(json.dumps(document, indent=1) + "\n")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from tests.support.application import CHEAP_HASHING, IdentityApplication, KnownEndpoints
+from tests.support.application import CHEAP_HASHING, PASSWORD, IdentityApplication, KnownEndpoints
 from tests.support.databases import open_database
 
 from modelyard.contracts.cell_job import CellJob
@@ -105,7 +106,7 @@ class PlayedNode:
         self.key = open_signing_key(folder / "node.pem")
         self.trust = read_node_trust(folder / "trust.json")
         self.client = TestClient(app, base_url="http://testserver")
-        self.boot = "boot-1"
+        self.boot = f"boot-{secrets.token_hex(4)}"
         self.jobs: list[CellJob] = []
         self.questions: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda kind, params: {"echo": kind, **params}
         self.answers: dict[str, Callable[[CellJob], dict[str, Any] | None]] = {
@@ -237,8 +238,14 @@ class BuildsApplication(IdentityApplication):
 
 
 @contextmanager
-def builds_application(url: str, folder: Path, **settings: Any) -> Iterator[BuildsApplication]:
-    """Identity, registry and builds over the database at the URL; jobs run, the node polls."""
+def builds_application(
+    url: str,
+    folder: Path,
+    prepare: Callable[[BuildsApplication], None] = lambda _: None,
+    **settings: Any,
+) -> Iterator[BuildsApplication]:
+    """Identity, registry and builds over the database at the URL; jobs run, the node polls. `prepare` may change the
+    node's answers before it starts; people and project are made unless they are there."""
     clock = SystemClock()
     database, lookups = open_database(url, clock), Database(DatabaseSettings(url))
     keys, endpoints = KeyRing.open(folder / "keys"), KnownEndpoints()
@@ -263,16 +270,25 @@ def builds_application(url: str, folder: Path, **settings: Any) -> Iterator[Buil
     site = BuildsApplication(app, database, identity, keys, clock, endpoints, [], builds, folder=folder)
     with database.transaction() as uow:
         identity.nodes.enrol_local(uow, folder / "node")
-    jobs.start()
     site.node = PlayedNode(app, folder / "node")
+    prepare(site)
+    jobs.start()
     site.node.start()
     try:
-        admin = site.administrator()
-        site.clients = {name: site.make_user(admin, name) for name in ("author", "reader", "stranger")}
-        site.make_project(admin, "demo", developer="author", viewer="reader")
+        site.clients = _people(site)
         yield site
     finally:
         site.node.stop()
         jobs.stop()
         lookups.close()
         database.close()
+
+
+def _people(site: BuildsApplication) -> dict[str, TestClient]:
+    names = ("author", "reader", "stranger")
+    if site.client().post("/api/v1/sessions", json={"user": "author", "password": PASSWORD}).status_code == 201:
+        return {name: site.log_in(name) for name in names}
+    admin = site.administrator()
+    people = {name: site.make_user(admin, name) for name in names}
+    site.make_project(admin, "demo", developer="author", viewer="reader")
+    return people

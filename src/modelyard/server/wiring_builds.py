@@ -22,7 +22,7 @@ from modelyard.identity.nodes.service import NodeEnrolmentService
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.blobs import BlobFolder
 from modelyard.infra.db import Database
-from modelyard.infra.jobs import Jobs
+from modelyard.infra.jobs import Chore, Jobs
 from modelyard.kernel.clock import Clock
 from modelyard.registry.artifacts import api as artifacts_api
 from modelyard.registry.artifacts.service import ArtifactService
@@ -30,6 +30,8 @@ from modelyard.registry.models import api as models_api
 from modelyard.registry.models.service import ModelService
 from modelyard.server.settings import BuildsSection
 from modelyard.trust.keys import KeyRing
+
+SWEEP_EVERY_S = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +88,6 @@ def wire_builds(
         source_bytes_max=settings.upload_bytes_max,
     )
     builds = BuildService(projects, artifacts, cells, jobs, clock, allow_local_git=settings.allow_local_git)
+    jobs.add_chore(Chore("sweep-blobs", SWEEP_EVERY_S, artifacts.sweep))
     BuildJob(database, projects, models, cells, steps, jobs, clock)
     return Builds(database, projects, artifacts, models, cells, queries, environments, builds, jobs)

@@ -15,6 +15,7 @@ import json
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,9 @@ T = TypeVar("T")
 # Pinned: DBOS only resumes workflows of its own version, and ours must outlive upgrades. A change to a handler's steps
 # goes through `JobRun.patched`.
 APPLICATION_VERSION = "1"
+# A start has better things to do than housekeeping.
+CHORES_AFTER_S = 600.0
+CHORES_LOOK_S = 1.0
 _ENDED = {
     "SUCCESS": "succeeded",
     "ERROR": "failed",
@@ -110,6 +114,15 @@ class JobRun:
 JobHandler = Callable[[JobRun], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Housekeeping that may be missed and repeated without harm, such as removing what nobody needs any more."""
+
+    name: str
+    every_s: float
+    action: Callable[[], object]
+
+
 class Jobs:
     """Registers handlers, takes requests, runs them."""
 
@@ -122,6 +135,8 @@ class Jobs:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._running: set[str] = set()
+        self._chores: list[Chore] = []
+        self._chore_thread: threading.Thread | None = None
         self._workflow: Callable[[str, str, str], None] | None = None
 
     def register(self, name: str, handler: JobHandler) -> None:
@@ -129,6 +144,10 @@ class Jobs:
         if name in self._handlers:
             raise ValueError(f"a handler for {name!r} is registered already")
         self._handlers[name] = handler
+
+    def add_chore(self, chore: Chore) -> None:
+        """Before `start`; runs a while after each start and then at its interval, one after the other."""
+        self._chores.append(chore)
 
     def request(self, uow: UnitOfWork, name: str, subject_id: str) -> str:
         """Asks for a run in the caller's transaction; it starts once that is committed. Returns the job's id."""
@@ -167,6 +186,8 @@ class Jobs:
         self._stopping.clear()
         self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
         self._thread.start()
+        self._chore_thread = threading.Thread(target=self._do_chores, name="chores", daemon=True)
+        self._chore_thread.start()
 
     def stop(self) -> None:
         """Ends without waiting for running steps; the next start takes them up again."""
@@ -175,6 +196,9 @@ class Jobs:
         if self._thread is not None:
             self._thread.join(timeout=5)
             self._thread = None
+        if self._chore_thread is not None:
+            self._chore_thread.join(timeout=5)
+            self._chore_thread = None
         DBOS.destroy(destroy_registry=True)
 
     @property
@@ -213,6 +237,18 @@ class Jobs:
             except Exception:
                 log.exception("the job reconciler met an error and goes on")
             self._nudge.wait(self.settings.scan_s)
+
+    def _do_chores(self) -> None:
+        due = {chore.name: time.monotonic() + min(chore.every_s, CHORES_AFTER_S) for chore in self._chores}
+        while not self._stopping.wait(CHORES_LOOK_S):
+            for chore in self._chores:
+                if time.monotonic() < due[chore.name] or self._stopping.is_set():
+                    continue
+                due[chore.name] = time.monotonic() + chore.every_s
+                try:
+                    chore.action()
+                except Exception:
+                    log.exception("the chore %s met an error; it is tried again later", chore.name)
 
     def _start(self, job: Job) -> None:
         if self._workflow is None:

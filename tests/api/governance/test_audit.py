@@ -41,6 +41,8 @@ def test_audit_filters_and_pages(demo):
     assert actions(demo.reviewer, since="2027-01-01T00:00:00Z") == []
     assert actions(demo.reviewer, project="other") == []
     assert actions(demo.admin, action="deployment_") == []
+    beyond = demo.reviewer.get("/api/v1/audit", params={"since": "0001-01-01T00:00:00+14:00"})
+    assert (beyond.status_code, beyond.json()["code"]) == (422, "invalid")
     first = demo.reviewer.get("/api/v1/audit", params={"limit": 2}).json()
     second = demo.reviewer.get("/api/v1/audit", params={"limit": 2, "cursor": first["next"]}).json()
     assert second["items"][0]["seq"] < first["items"][1]["seq"]

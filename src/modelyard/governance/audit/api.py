@@ -14,6 +14,7 @@ from modelyard.governance.audit.service import AuditTrail, ExportFormat
 from modelyard.infra.db import Database
 from modelyard.infra.http.call import Call, Paged, require
 from modelyard.kernel.access import Permission
+from modelyard.kernel.errors import Invalid
 
 _MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
@@ -27,11 +28,17 @@ def _filter(
     since: Annotated[datetime | None, Query(description="Inclusive; UTC where no offset is given.")] = None,
     until: Annotated[datetime | None, Query(description="Exclusive; UTC where no offset is given.")] = None,
 ) -> AuditFilter:
-    return AuditFilter(actor, action, target, project, outcome, _utc(since), _utc(until))
+    return AuditFilter(actor, action, target, project, outcome, _utc("since", since), _utc("until", until))
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _utc(field: str, moment: datetime | None) -> datetime | None:
+    """Raises Invalid for a moment that has no UTC: year 1 with an offset lies before the calendar."""
+    if moment is None:
+        return None
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise Invalid(field=field, got=moment.isoformat(), expected="a time between the years 1 and 9999") from None
 
 
 Filtered = Annotated[AuditFilter, Depends(_filter)]

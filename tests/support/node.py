@@ -166,8 +166,9 @@ class ControlPlanePeer:
             else:
                 self.changed.wait_for(lambda: self.jobs or self.queries, wait_s)
                 orders = {"jobs": self.jobs, "queries": self.queries}
-                self.jobs, self.queries = [], []
-                _send(handler, 200, json.dumps(orders).encode())
+                # A node that was killed while it waited never got them.
+                if _send(handler, 200, json.dumps(orders).encode()):
+                    self.jobs, self.queries = [], []
 
     def post(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         body = json.loads(handler.rfile.read(int(handler.headers["content-length"])))
@@ -211,13 +212,17 @@ class ControlPlanePeer:
             return True
 
 
-def _send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes) -> None:
-    with suppress(BrokenPipeError):
+def _send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes) -> bool:
+    """Whether anybody was there to take it."""
+    try:
         handler.send_response(status)
         if status != 204:
             handler.send_header("content-length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)
+        return True
+    except OSError:
+        return False
 
 
 def make_home() -> Path:

@@ -176,7 +176,7 @@ def test_check_then_release_of_scikit_learn_model_answers(running: Node, scikit_
         (b"import time\ntime.sleep(600)\n", {}, "builds.timeout"),
         (b"held = bytearray(2 << 30)\n", {}, "builds.out_of_memory"),
         (b"import os\nos.abort()\n", {}, "builds.check_crashed"),
-        (b"raise RuntimeError('broken at import')\n", {}, "builds.load_failed"),
+        (b"raise RuntimeError('broken at import')\n", {}, "builds.entry_point"),
     ],
     ids=["hangs", "eats memory", "aborts", "raises"],
 )
@@ -284,4 +284,6 @@ def test_job_replayed_expired_or_for_another_node_is_not_run(running: Node) -> N
     forged["signatures"][0]["sig"] = "A" * 86 + "=="
     running.peer.order(job=forged)
     wait_for(lambda: "does not match its bytes" in running.log())
-    assert running.peer.results == {}
+    # The replay is answered as interrupted and not run; the others are no jobs of this node at all.
+    assert set(running.peer.results) == {job_id}
+    assert running.peer.results[job_id]["failure"]["code"] == "builds.job_interrupted"

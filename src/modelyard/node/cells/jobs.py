@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -52,14 +52,21 @@ class CellJobs:
     def accept(self, envelope_json: Any) -> None:
         """Begins the job, if it may run here and now and never ran before. Raises CellJobRefused.
 
-        An order is repeated until its result arrives: one that is under way is passed over in silence.
+        An order is repeated until its result arrives: one that is under way is passed over in silence, one that an
+        earlier run of this agent did not finish is answered as interrupted. Nothing ever runs twice.
         """
         job = read_cell_job(envelope_json, self._trust, self._clock.now())
         if job.job_id in self._tasks:
             return
-        if not self._ledger.take(job.job_id, job.expires_at):
-            raise CellJobRefused(job_id=job.job_id, reason="it was run before")
-        task = asyncio.create_task(self._run(job), name=f"job-{job.job_id}")
+        if self._ledger.take(job.job_id, job.expires_at):
+            self._begin(job, self._run(job))
+            return
+        failure = CellJobFailure("builds.job_interrupted", "The node restarted during the job.", "Retry the build.")
+        self._begin(job, self._deliver(CellJobResult(job.job_id, failure=failure)))
+        raise CellJobRefused(job_id=job.job_id, reason="it was run before")
+
+    def _begin(self, job: CellJob, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name=f"job-{job.job_id}")
         self._tasks[job.job_id] = task
         task.add_done_callback(lambda _task: self._tasks.pop(job.job_id, None))
 

@@ -59,7 +59,14 @@ class CellFactory:
             memory_bytes=(memory_mib + MEMORY_OVERHEAD_MIB) * MIB,
             processes_max=PROCESSES_MAX if uid is not None else _processes_of_a_person(),
             network=self._network,
+            reach=self._reach(environment),
         )
+
+    def _reach(self, environment: MaterializedEnvironment) -> tuple[str, ...]:
+        """What a cell reads: environments, versions, the worker's code, scratch, and the Python below it all."""
+        prefix = environment.python.resolve().parent.parent
+        folders = (environment.folder.parent, self._node_dir / "cache" / "versions", self._worker_source, self._scratch)
+        return (*(str(folder.resolve()) for folder in folders), str(prefix))
 
     def make_scratch(self, project_id: str, name: str = "home") -> Path:
         """A folder that the project's cells may write, and no other project's."""

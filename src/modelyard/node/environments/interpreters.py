@@ -83,12 +83,13 @@ class Interpreters:
             if row.get("implementation") != "cpython" or not row.get("path") or "+freethreaded" in row.get("key", ""):
                 continue
             path = os.path.realpath(row["path"])
-            if os.access(path, os.X_OK) and is_reachable(Path(path)):
+            if os.access(path, os.X_OK):
                 found.setdefault(path, Interpreter(path, row["version"]))
         chosen = [os.path.realpath(path) for path in self._settings.pythons]
         order = {path: position for position, path in enumerate(chosen)}
         ordered = sorted(found.values(), key=lambda i: [-int(n) for n in re.findall(r"\d+", i.version)[:3]])
-        return sorted(ordered, key=lambda i: order.get(i.path, len(order)))
+        # Of root's node, those that every uid can walk to come before those that a cell needs a way opened to.
+        return sorted(ordered, key=lambda i: (order.get(i.path, len(order)), not is_reachable(Path(i.path))))
 
 
 def _stamp(path: str) -> list[int]:
@@ -116,4 +117,4 @@ def is_reachable(path: Path) -> bool:
     """Whether any uid can walk to the path: a cell of root's node runs under its own uid. True if we are not root."""
     if os.geteuid() != 0:
         return True
-    return all(parent.stat().st_mode & 0o001 for parent in path.parents) and bool(path.stat().st_mode & 0o005)
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from modelyard.infra.processes.with_parent import with_parent
+from modelyard.infra.processes.children import start_piped_child
 from modelyard.node.environments.errors import IndexUnknown, UvTimeout
 from modelyard.node.settings import NodeSettings, PackageIndex
 
@@ -81,16 +81,10 @@ class Uv:
 
         Raises UvTimeout. Killed when the caller is cancelled.
         """
-        process = await asyncio.create_subprocess_exec(
-            *with_parent([self._settings.uv, "--no-config", *arguments]),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environment(index),
-            cwd="/",
-            limit=1 << 20,
-            start_new_session=True,
-        )
+        process = await start_piped_child(
+            [self._settings.uv, "--no-config", *arguments],
+            environment=self._environment(index), directory="/", line_bytes_max=1 << 20,
+        )  # fmt: skip
         try:
             async with asyncio.timeout(timeout_s):
                 output, errors, _ = await asyncio.gather(

@@ -16,13 +16,16 @@ from typing import Any, Self
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNET = 0x40000000
+CLONE_NEWNS = 0x00020000
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x1000, 0x4000, 0x40000
 
 
 @dataclass(frozen=True, slots=True)
 class CellSpec:
     """Whose code, in which environment, within which limits. `uid` None means: as ourselves (we are not root).
 
-    `directory` is its working folder, home and TMPDIR. `memory_bytes` counts private memory of each worker above what
+    `directory` is its working folder, home and TMPDIR. `reach` are the folders that its uid must be able to walk to,
+    whatever lies above them. `memory_bytes` counts private memory of each worker above what
     the zygote has already. Processes are counted per uid by the kernel.
     """
 
@@ -41,6 +44,7 @@ class CellSpec:
     files_max: int = 4096
     file_bytes_max: int = 1024 * 1024 * 1024
     network: bool = False
+    reach: tuple[str, ...] = ()
 
     @property
     def zygote_key(self) -> tuple[str, str, int, str]:
@@ -54,7 +58,8 @@ class CellSpec:
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Raises TypeError or KeyError when a field is missing; ignores unknown ones."""
         known = {name: value[name] for name in cls.__slots__ if name in value}
-        return cls(**{**known, "paths": tuple(value["paths"]), "preload": tuple(value["preload"])})
+        lists = {name: tuple(known.get(name, ())) for name in ("paths", "preload", "reach")}
+        return cls(**{**known, **lists})
 
 
 def environment_of(cell: CellSpec) -> dict[str, str]:
@@ -84,6 +89,7 @@ def confine(cell: CellSpec, parent_pid: int) -> None:
         # Root may take the network away for one call; an ordinary user needs a user namespace, which is a tier's work.
         libc.unshare(CLONE_NEWNET)
     if cell.uid is not None and cell.gid is not None:
+        _open_way(libc, cell.reach)
         os.setgroups([])
         os.setresgid(cell.gid, cell.gid, cell.gid)
         os.setresuid(cell.uid, cell.uid, cell.uid)
@@ -95,6 +101,51 @@ def confine(cell: CellSpec, parent_pid: int) -> None:
     if os.getppid() != parent_pid:
         os._exit(125)
     os.chdir(cell.directory)
+
+
+def _open_way(libc: ctypes.CDLL, paths: tuple[str, ...]) -> None:
+    """Lets another uid reach the paths where a folder above them is closed to it (a home below /root, say).
+
+    In a mount namespace of the cell's own, each closed folder is covered by an empty one that holds the paths alone;
+    so nothing on the disk has to be opened to others. Raises OSError where the kernel does not let us.
+    """
+    closed: dict[str, list[str]] = {}
+    for path in paths:
+        gate = next((p for p in _parents(path) if not os.stat(p).st_mode & 0o001), None)
+        if gate is not None:
+            closed.setdefault(gate, []).append(path)
+    if not closed:
+        return
+    _check(libc.unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS)")
+    _mount(libc, "none", "/", "", MS_REC | MS_PRIVATE)
+    # Opened after unshare: descriptors of the old namespace can't be bound in the new one.
+    opened = {path: os.open(path, os.O_PATH | os.O_CLOEXEC) for below in closed.values() for path in below}
+    for gate, below in closed.items():
+        _mount(libc, "tmpfs", gate, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m")
+        for path in below:
+            os.makedirs(path, mode=0o755)
+            for parent in _parents(path):
+                if parent.startswith(gate):
+                    os.chmod(parent, 0o755)  # noqa: S103  in the cell's own empty folder
+            _mount(libc, f"/proc/self/fd/{opened[path]}", path, "", MS_BIND | MS_REC)
+    for descriptor in opened.values():
+        os.close(descriptor)
+
+
+def _parents(path: str) -> list[str]:
+    """The folders above, outermost first, and the path itself."""
+    parts = os.path.realpath(path).split("/")[1:]
+    return ["/" + "/".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _mount(libc: ctypes.CDLL, source: str, target: str, kind: str, flags: int, data: str = "") -> None:
+    text = [value.encode() or None for value in (source, target, kind, data)]
+    _check(libc.mount(text[0], text[1], text[2], ctypes.c_ulong(flags), text[3]), f"mount on {target}")
+
+
+def _check(status: int, what: str) -> None:
+    if status != 0:
+        raise OSError(ctypes.get_errno(), f"{what} failed: a cell's uid can't reach its files; open the folders above")
 
 
 def _limit(cell: CellSpec) -> None:

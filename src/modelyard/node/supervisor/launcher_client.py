@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from modelyard.infra.processes.children import start_child, stop_child
+from modelyard.infra.processes.children import kill_strays, start_child, stop_child
 from modelyard.node.launcher import __file__ as launcher_init
 from modelyard.node.launcher.confinement import CellSpec
 from modelyard.node.launcher.messages import Channel, ChannelClosed, close_all
@@ -89,6 +89,8 @@ class LauncherClient:
         while self._process is not None:
             status = await self._process.wait()
             self._disconnect()
+            # What models started and abandoned was the launcher's to end; now it is ours.
+            await kill_strays()
             if self._stopping:
                 return
             logger.error("the launcher ended with status %s; starting another", status)

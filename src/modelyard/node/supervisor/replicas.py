@@ -316,6 +316,8 @@ class Replicas:
 
 def _describe_exit(event: Event) -> str:
     status = event.get("status")
+    if event.get("reason") == "zygote":
+        return f"The zygote of its environment ended with status {status}; the node's launcher.log says why."
     if status == 71:
         return "The worker ran out of its memory limit."
     if isinstance(status, int) and status < 0:

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
 try:
     from uvloop import new_event_loop
@@ -71,11 +71,11 @@ class _Connection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods, not by its class
 
     def send(self, request: bytes) -> asyncio.Future[int]:
-        assert self.transport is not None
+        if self.transport is None:
+            raise ConnectionResetError("not connected")
         self._waiting = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return self._waiting

@@ -14,6 +14,8 @@ from modelyard.infra.http.denials import store_denials
 from modelyard.infra.http.problems import add_problem_handlers
 from modelyard.server.routes import add_routes
 from modelyard.server.wiring import Platform
+from modelyard.web.failures import add_error_pages
+from modelyard.web.rendering import Pages
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -37,5 +39,6 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.kit = HttpKit(platform.database, platform.authenticator, platform.authorizer, platform.clock)
     add_problem_handlers(app, store_denials)
+    add_error_pages(app, Pages(platform.clock))
     add_routes(app, platform)
     return app

@@ -12,11 +12,10 @@ from modelyard.infra.http.call import Call, authenticated, public
 from modelyard.infra.http.credentials import SESSION_COOKIE
 from modelyard.infra.http.problems import STATUS
 from modelyard.kernel.errors import PlatformError
-from modelyard.web.rendering import Pages, done, see_other
+from modelyard.web.rendering import HOME, Pages, done, see_other
 
 Short = Annotated[str, Form(max_length=200)]
 Password = Annotated[str, Form(max_length=2000)]
-HOME = "/ui/"
 
 
 def router(pages: Pages, sessions: SessionService) -> APIRouter:

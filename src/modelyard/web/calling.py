@@ -21,7 +21,7 @@ Short = Annotated[str, Form(max_length=200)]
 def router(pages: Pages, projects: ProjectService, pairings: PairingService, tokens: TokenService) -> APIRouter:
     routes = APIRouter(include_in_schema=False, prefix="/ui/p/{project}/callers")
 
-    def show(call: Call, project: str, page: Paged, issued: str = "") -> Response:
+    def show(call: Call, project: str, page: Paged, issued: str = "", issued_for: str = "") -> Response:
         opened = call.read(lambda uow: projects.open(uow, call.access, project))
         found, expiries = call.read(lambda uow: pairings.list_pairings(uow, call.access, project, None, page))
         may_manage = call.access.may(Permission.PAIRING_MANAGE, opened.id)
@@ -29,10 +29,11 @@ def router(pages: Pages, projects: ProjectService, pairings: PairingService, tok
         if may_manage:
             listed = call.read(lambda uow: tokens.list_tokens(uow, call.access, project, None, page))
         now = call.clock.now()
+        issued_before = listed.items if listed else ()
         return pages.show(
             call, "callers.html", here="Callers", project=project, pairings=found.items, next_cursor=found.next_cursor,
-            expiries=expiries, may_manage=may_manage, issued=issued, now=now,
-            tokens=[(token, days_left(token, now), expiry_warning(token, now)) for token in listed.items] if listed else [],
+            expiries=expiries, may_manage=may_manage, issued=issued, issued_for=issued_for,
+            tokens=[(token, days_left(token, now), expiry_warning(token, now)) for token in issued_before],
             command=f"modelyard allow CALLER ENDPOINT --purpose WHY --project {project}",
         )  # fmt: skip
 
@@ -59,7 +60,7 @@ def router(pages: Pages, projects: ProjectService, pairings: PairingService, tok
         days: Annotated[int, Form()] = 30,
     ) -> Response:  # fmt: skip
         token = call.write(lambda uow: tokens.create(uow, call.access, project, caller, "", days), keyed=False)
-        return show(call, project, page, issued=tokens.text_of(token))
+        return show(call, project, page, issued=tokens.text_of(token), issued_for=caller)
 
     @routes.post("/tokens/{token_id}/revoke")
     def revoke(call: Annotated[Call, require(Permission.PAIRING_MANAGE)], project: str, token_id: str) -> Response:

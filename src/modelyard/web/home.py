@@ -17,8 +17,8 @@ from modelyard.infra.db import UnitOfWork
 from modelyard.infra.http.call import Call, require
 from modelyard.kernel.access import Permission
 from modelyard.kernel.paging import PageRequest
-from modelyard.web.rendering import Pages
 from modelyard.web.releasing import TONES as RELEASE_TONES
+from modelyard.web.rendering import Pages
 from modelyard.web.serving import TONES as ENDPOINT_TONES
 
 LATEST = PageRequest(8)

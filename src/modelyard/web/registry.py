@@ -1,4 +1,4 @@
-"""Models, a model, a version, and what changed between two: what exists, and how it came to be."""
+"""Models, a model, and what changed between two of its versions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from modelyard.registry.models.domain import Version
 from modelyard.registry.models.service import ModelService
 from modelyard.web.rendering import Pages, done
 
-FILES_SHOWN_MAX = 200
 Read = Annotated[Call, require(Permission.MODEL_READ)]
 
 
@@ -50,19 +49,6 @@ def router(pages: Pages, models: ModelService) -> APIRouter:
         )
         return done(f"/ui/p/{project}/models/{model}", f"@{alias} is {version}.")
 
-    @routes.get("/{model}/versions/{version}")
-    def version_page(call: Read, project: str, model: str, version: str) -> Response:
-        found = call.read(lambda uow: models.get_version(uow, call.access, project, model, version))
-        files = call.read(lambda uow: models.list_files(uow, found))
-        return pages.show(
-            call, "version.html", here="Models", project=project, version=found, files=files[:FILES_SHOWN_MAX],
-            file_count=len(files), strip=_strip(found), schema=found.document["schema"],
-            may_preview=call.access.may(Permission.VERSION_PREVIEW, found.project_id),
-            may_release=call.access.may(Permission.RELEASE_REQUEST, found.project_id),
-            crumbs=[("Models", f"/ui/p/{project}/models"), (model, f"/ui/p/{project}/models/{model}")],
-            command=f"modelyard predict {model}:{found.number} @row.json --project {project}",
-        )  # fmt: skip
-
     @routes.get("/{model}/diff")
     def diff_page(
         call: Read, project: str, model: str, a: Annotated[str, Query(max_length=80)],
@@ -82,29 +68,3 @@ def _metric_names(versions: tuple[Version, ...]) -> list[str]:
     """The metrics to show as columns: those that most versions have, at most four."""
     names = sorted({name for version in versions for name in version.facts.metrics})
     return sorted(names, key=lambda name: -sum(name in version.facts.metrics for version in versions))[:4]
-
-
-def _strip(version: Version) -> list[tuple[str, str, str]]:
-    """`(label, words, tone)`: what stands between this version and production."""
-    check = version.facts.check
-    tests, examples = check.get("tests") or {}, check.get("examples") or []
-    passed, failed = int(tests.get("passed", 0)), int(tests.get("failed", 0))
-    return [
-        ("Built", f"build {version.build_number}", "good"),
-        ("Tests", f"{passed} passed" if passed or failed else "none declared", "good" if passed else "warn"),
-        ("Examples", f"{len(examples)} hold" if examples else "none declared", "good" if examples else "warn"),
-        (
-            "Deterministic",
-            "yes" if check.get("deterministic") else "no",
-            "good" if check.get("deterministic") else "warn",
-        ),
-        ("Licence", version.facts.licence or "not stated", "good" if version.facts.licence else "warn"),
-        ("Code", _commit(version), "good" if version.facts.git and not version.facts.git.get("dirty") else "warn"),
-    ]
-
-
-def _commit(version: Version) -> str:
-    git = version.facts.git
-    if not git or not git.get("commit"):
-        return "no commit"
-    return f"{str(git['commit'])[:8]}{' + diff' if git.get('dirty') else ''}"

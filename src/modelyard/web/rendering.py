@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -12,15 +13,15 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from modelyard.infra.http.call import Call
-from modelyard.infra.http.problems import STATUS
+from modelyard.kernel.access import Permission
 from modelyard.kernel.clock import Clock
-from modelyard.kernel.errors import PlatformError
+from modelyard.kernel.errors import Denied
 from modelyard.web.assets import asset_url
 
 # Nothing inline, nothing from elsewhere, no frames, forms only to ourselves.
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
@@ -29,8 +30,19 @@ HEADERS = {
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",
 }
-NAVIGATION = (("Home", "/ui/"), ("Releases", "/ui/releases"), ("Nodes", "/ui/nodes"), ("Audit", "/ui/audit"))
-PROJECT_NAVIGATION = (("Models", "models"), ("Endpoints", "endpoints"), ("Builds", "builds"), ("Callers", "callers"))
+HOME = "/ui/"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+NAVIGATION = (("Home", HOME), ("Releases", "/ui/releases"))
+# Shown only to those who may open them.
+OPERATING = (
+    ("Nodes", "/ui/nodes", Permission.INSTALLATION_READ),
+    ("Users", "/ui/users", Permission.USER_MANAGE),
+)
+AUDIT = ("Audit", "/ui/audit")
+PROJECT_NAVIGATION = (
+    ("Models", "models"), ("Endpoints", "endpoints"), ("Builds", "builds"), ("Callers", "callers"),
+    ("Members", "members"),
+)  # fmt: skip
 
 
 class Pages:
@@ -45,22 +57,39 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.globals.update(asset=asset_url, navigation=NAVIGATION, project_navigation=PROJECT_NAVIGATION)
+        self._templates.globals.update(asset=asset_url, project_navigation=PROJECT_NAVIGATION)
         self._templates.globals.update(crumbs=(), notice=None, command="", here="", viewer=None, project="")
         self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
         self._templates.filters["bytes"] = readable_size
+        self._templates.filters["short"] = shorten_digests
 
     def show(self, call: Call | None, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """The page, with the person who looks at it as `viewer` and what a redirect left to say as `notice`."""
         viewer = call.principal if call is not None and call.principal.kind != "anonymous" else None
         if call is not None and "notice" not in values:
             values["notice"] = notice_of(call.request)
-        text = self._templates.get_template(template).render(viewer=viewer, **values)
+        navigation = _navigation(call) if call is not None and viewer is not None else ()
+        text = self._templates.get_template(template).render(viewer=viewer, navigation=navigation, **values)
         return HTMLResponse(text, status, HEADERS)
 
-    def show_error(self, call: Call | None, error: PlatformError, request_id: str) -> HTMLResponse:
-        """What was got, what was expected, what to do next, as a page."""
-        return self.show(call, "error.html", STATUS[error.kind], error=error, request_id=request_id)
+    def show_problem(self, call: Call | None, problem: Mapping[str, Any]) -> HTMLResponse:
+        """What was got, what was expected, what to do next: a problem document (RFC 9457) as a page."""
+        return self.show(call, "error.html", int(problem["status"]), problem=problem, notice=None)
+
+
+def _navigation(call: Call) -> tuple[tuple[str, str], ...]:
+    """What the viewer may open; opening it is checked when it is opened."""
+    operating = [(label, path) for label, path, permission in OPERATING if _may_operate(call, permission)]
+    projects = call.access.also(Permission.AUDIT_READ).visible_projects()
+    return (*NAVIGATION, *operating, *([AUDIT] if projects is None or projects else []))
+
+
+def _may_operate(call: Call, permission: Permission) -> bool:
+    try:
+        call.access.also(permission).check_installation()
+    except Denied:
+        return False
+    return True
 
 
 def notice_of(request: Request) -> Mapping[str, str] | None:
@@ -93,6 +122,11 @@ def _span(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {'day' if unit == 'days' and count == 1 else unit}"
     return f"{int(seconds)} s"
+
+
+def shorten_digests(text: str) -> str:
+    """`blob:sha256:9f2b84f2…`: eight characters tell digests apart."""
+    return _DIGEST.sub(lambda found: found[0][: len("sha256:") + 8] + "…", text)
 
 
 def readable_size(size_bytes: int) -> str:

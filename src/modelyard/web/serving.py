@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from modelyard.deployment.endpoints.domain import Endpoint
 from modelyard.deployment.endpoints.openapi import example_rows
-from modelyard.deployment.endpoints.schemas import TRY_ROWS_MAX, EndpointBody
+from modelyard.deployment.endpoints.schemas import EndpointBody
 from modelyard.deployment.endpoints.service import EndpointService
 from modelyard.deployment.endpoints.snippets import render_snippets
 from modelyard.deployment.endpoints.trying import Answer, NodeQuestions, Predictor, read_log
@@ -22,6 +22,7 @@ from modelyard.kernel.access import Permission
 from modelyard.kernel.errors import Invalid, PlatformError
 from modelyard.kernel.paging import PageRequest
 from modelyard.web.rendering import Pages, done
+from modelyard.web.versions import read_rows
 
 LOG_LINES = 100
 RELEASES_SHOWN = 10
@@ -46,8 +47,11 @@ class EndpointPages:
         self._nodes = nodes
         self._public_url = public_url.rstrip("/")
 
-    def show(self, call: Call, project: str, name: str, asked: str = "", answer: Answer | None = None) -> Response:
-        """The page, with the answer of a try when there was one."""
+    def show(
+        self, call: Call, project: str, name: str, asked: str = "", answer: Answer | None = None,
+        problem: PlatformError | None = None,
+    ) -> Response:  # fmt: skip
+        """The page, with the answer of a try, or with why there is none."""
 
         def read(uow: UnitOfWork) -> tuple[Endpoint, EndpointBody, list[dict[str, Any]], Any]:
             found = self.endpoints.get(uow, call.access, project, name)
@@ -65,9 +69,10 @@ class EndpointPages:
         found, body, rows, releases = call.read(read)
         url = self._public_url + found.path
         return self.pages.show(
-            call, "endpoint.html", here="Endpoints", project=project, endpoint=body, url=url, tones=TONES,
+            call, "endpoint.html", 422 if problem else 200, here="Endpoints", project=project, endpoint=body,
+            url=url, tones=TONES,
             snippets=render_snippets(url, rows) if rows else [], releases=releases, log=self._log(found),
-            asked=asked or json.dumps(rows[:1], indent=1), answer=answer,
+            asked=asked or json.dumps(rows[:1], indent=1), answer=answer, problem=problem,
             answer_text=json.dumps(answer.body, indent=1) if answer else "",
             may_try=call.access.may(Permission.ENDPOINT_TRY, found.project_id),
             may_manage=call.access.may(Permission.ENDPOINT_MANAGE, found.project_id),
@@ -110,8 +115,12 @@ def router(parts: EndpointPages) -> APIRouter:
         rows: Annotated[str, Form(max_length=1_000_000)],
     ) -> Response:  # fmt: skip
         found = call.read(lambda uow: parts.endpoints.get(uow, call.access, project, endpoint))
+        try:
+            given = read_rows(rows)
+        except Invalid as problem:
+            return parts.show(call, project, endpoint, rows, problem=problem)
         token = call.write(lambda uow: parts.tokens.create_prediction_token(uow, call.access, project), keyed=False)
-        answer = parts.predictor.predict(found.path, read_rows(rows), parts.tokens.text_of(token))
+        answer = parts.predictor.predict(found.path, given, parts.tokens.text_of(token))
         return parts.show(call, project, endpoint, rows, answer)
 
     @routes.post("/{endpoint}/rollback")
@@ -138,18 +147,3 @@ def router(parts: EndpointPages) -> APIRouter:
         return done(f"/ui/p/{project}/endpoints/{endpoint}", said)
 
     return routes
-
-
-def read_rows(text: str) -> list[dict[str, Any]]:
-    """What a person typed: one row, a list, or {"rows": [...]}."""
-    try:
-        value = json.loads(text)
-    except ValueError as cause:
-        raise Invalid(field="rows", got=f"no JSON ({cause})", expected="an object, or a list of objects") from cause
-    if isinstance(value, dict):
-        value = value["rows"] if isinstance(value.get("rows"), list) else [value]
-    if not isinstance(value, list) or not value or not all(isinstance(row, dict) for row in value):
-        raise Invalid(field="rows", got=type(value).__name__, expected="an object, or a list of objects")
-    if len(value) > TRY_ROWS_MAX:
-        raise Invalid(field="rows", got=f"{len(value)} rows", expected=f"at most {TRY_ROWS_MAX}")
-    return value

@@ -32,6 +32,7 @@ for (const tabs of document.querySelectorAll("[data-tabs]")) {
     }
   };
   tabs.hidden = false;
+  for (const heading of document.querySelectorAll("[data-tab-heading]")) heading.hidden = true;
   buttons.forEach((button, index) => {
     button.addEventListener("click", () => show(button));
     button.addEventListener("keydown", (event) => {

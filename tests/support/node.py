@@ -348,7 +348,9 @@ class Node:
         options.setdefault("sample_output", [{"y": 1.5 * factor}])
         return self.version(name, files, **options)
 
-    def release(self, version: Version, endpoint_id: str = "ep_one", endpoint: str = "one", **changes: Any) -> SplitState:
+    def release(
+        self, version: Version, endpoint_id: str = "ep_one", endpoint: str = "one", **changes: Any
+    ) -> SplitState:
         self.releases += 1
         state = version.state
         facts: dict[str, Any] = {
@@ -362,7 +364,9 @@ class Node:
         envelope = sign(IN_TOTO_PAYLOAD, statement.to_payload(), self.ring.release).to_json()
         return SplitState(state.version_id, f"re_{self.releases}", self.releases, 100, envelope)
 
-    def preview(self, version: Version, life: timedelta = timedelta(hours=1), issued: datetime | None = None) -> PreviewState:
+    def preview(
+        self, version: Version, life: timedelta = timedelta(hours=1), issued: datetime | None = None
+    ) -> PreviewState:
         state, issued = version.state, issued or datetime.now(UTC)
         expires = to_rfc3339(issued + life)
         statement = PreviewStatement(
@@ -384,9 +388,7 @@ class Node:
 
     def token(self, subject: str = CALLER, kind: str = "api", life_s: int = 3600) -> str:
         now = int(time.time())
-        claims = Claims(
-            self.ring.installation, "modelyard", subject, new_id("tk"), kind, now, now + life_s, PROJECT
-        )
+        claims = Claims(self.ring.installation, "modelyard", subject, new_id("tk"), kind, now, now + life_s, PROJECT)
         return encode_jwt(claims, self.ring.token)
 
     def desire(
@@ -405,7 +407,9 @@ class Node:
         self.peer.give(envelope, self.number)
         return envelope
 
-    def job(self, kind: Any, inputs: dict[str, Any], timeout_s: float = 120.0, **changes: Any) -> tuple[str, dict[str, Any]]:
+    def job(
+        self, kind: Any, inputs: dict[str, Any], timeout_s: float = 120.0, **changes: Any
+    ) -> tuple[str, dict[str, Any]]:
         """Signs a cell job; returns its id and envelope."""
         now = datetime.now(UTC)
         facts: dict[str, Any] = {

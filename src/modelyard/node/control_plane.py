@@ -21,7 +21,7 @@ from modelyard.kernel.errors import ErrorKind, PlatformError
 from modelyard.kernel.ids import new_id
 
 AUDIENCE = "modelyard-control"
-TOKEN_KIND = "node"
+TOKEN_KIND = "node"  # noqa: S105  a kind of token, not one
 TOKEN_LIFE_S = 60
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)

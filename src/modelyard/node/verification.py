@@ -154,9 +154,7 @@ def read_cell_job(envelope_json: Any, trust: NodeTrust, now: datetime) -> CellJo
     return job
 
 
-def _open(
-    envelope_json: Any, what: str, trust: NodeTrust, read: Callable[[dict[str, Any]], Statement]
-) -> Statement:
+def _open(envelope_json: Any, what: str, trust: NodeTrust, read: Callable[[dict[str, Any]], Statement]) -> Statement:
     try:
         envelope = Envelope.from_json(envelope_json)
         verify(envelope, IN_TOTO_PAYLOAD, trust.release_keys)

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.node import Node, make_home
 
 from modelyard.node.environments.interpreters import Interpreters
 from modelyard.node.environments.locking import Locker
 from modelyard.node.environments.materializing import Environments
 from modelyard.node.environments.uv import Uv
 from modelyard.node.settings import load_settings
-from tests.support.node import Node, make_home
 
 SCIKIT_LEARN = "scikit-learn>=1.9,<2\npandas>=3,<4\nskops>=0.16,<1\n"
 

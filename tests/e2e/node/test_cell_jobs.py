@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.node import Node, make_home, wait_for
 
 from modelyard.contracts.version_document import Column, Entry, ModelSchema
 from modelyard.kernel.clock import to_rfc3339
-from tests.support.node import Node, make_home, wait_for
 
 FEATURES = [f"f{number}" for number in range(4)]
 
@@ -242,7 +242,8 @@ class Model:
     def predict(self, rows):
         return [{"y": 1.0} for _ in rows]
 """
-    code = code.replace(b"KEY", str(running.node_dir / "node.pem").encode()).replace(b"PORT", str(running.port).encode())
+    code = code.replace(b"KEY", str(running.node_dir / "node.pem").encode())
+    code = code.replace(b"PORT", str(running.port).encode())
     version = running.version("1.0.0", {"model.py": code}, sample=[{"x": 1.0}])
     job_id, envelope = running.job("check", running.check_inputs(version))
     running.peer.order(job=envelope)

@@ -13,7 +13,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests.support.node import Node, make_home, wait_for
 
 SPAWNER = b"""

@@ -8,13 +8,13 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
+from tests.support.node import PROJECT, Node, wait_for
 
 from modelyard.contracts.version_document import VersionDocument
-from tests.support.node import PROJECT, Node, wait_for
 
 
 def is_serving(node: Node, factor: int) -> bool:
@@ -66,7 +66,7 @@ class Load:
                 except httpx.HTTPError as problem:
                     self.failures.append(repr(problem))
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -111,7 +111,7 @@ def test_swap_under_load_fails_no_request_within_a_second(live: Node) -> None:
     ("code", "said"),
     [
         (b"class Model:\n    def load(self, files):\n        raise RuntimeError('no weights')\n", "no weights"),
-        (b"class Model:\n    def predict(self, rows):\n        return [{'y': -1.0} for _ in rows]\n", "the build recorded"),
+        (b"class Model:\n    def predict(self, rows):\n        return [{'y': -1.0} for _ in rows]\n", "build recorded"),
         (b"import os\nos.kill(os.getpid(), 9)\n", "signal 9"),
     ],
     ids=["raises", "answers otherwise", "dies"],

@@ -1,4 +1,4 @@
-"""Child processes of an asyncio process: started to die with it, stopped politely and then not, and told from strays."""
+"""Child processes of an asyncio process: started to die with it, stopped politely and then not; strays ended."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def stop_child(process: asyncio.subprocess.Process, grace_s: float) -> int
 async def kill_strays() -> None:
     """Ends every child that was not started here. Needs `adopt_orphans` before, and all children from this module."""
     while True:
-        while _starting:
+        while _starting:  # noqa: ASYNC110  over in milliseconds, and only after a launcher was killed
             await asyncio.sleep(_PAUSE_S)
         _own.intersection_update(list_children())
         # Each round may orphan the next generation of whatever was left behind.

@@ -22,7 +22,7 @@ def run_dir(home: Path) -> Path:
     if len(os.fsencode(direct)) <= RUN_DIR_LENGTH_MAX:
         return direct
     short = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:8]
-    return Path("/tmp") / f"modelyard-{os.getuid()}-{short}"
+    return Path("/tmp") / f"modelyard-{os.getuid()}-{short}"  # noqa: S108  make_run_dir checks whose it is
 
 
 def make_run_dir(home: Path) -> Path:

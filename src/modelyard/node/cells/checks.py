@@ -79,9 +79,7 @@ class Checks:
         paths: tuple[str, ...] = ()
         if inputs.get("tests"):
             paths = (str(await self._environments.get_test_tools(reference.python, job.timeout_s, log.line)),)
-        cell = self._cells.make(
-            job.project_id, environment, memory_mib, module_names(inputs.get("preload"))
-        )
+        cell = self._cells.make(job.project_id, environment, memory_mib, module_names(inputs.get("preload")))
         name = f"check-{secrets.token_hex(8)}"
         out_dir = self._cells.make_scratch(job.project_id, name)
         files_dir = out_dir.with_name(f"{name}-files")

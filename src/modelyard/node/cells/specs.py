@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import modelyard_worker
-
 from modelyard.node.cells.identities import CellIdentities
 from modelyard.node.durable_files import make_read_only, publish_folder
 from modelyard.node.environments.materializing import MaterializedEnvironment

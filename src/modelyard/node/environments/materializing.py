@@ -90,8 +90,15 @@ class Environments:
         final = self._root / f"tools-{interpreter.version}"
 
         async def fill(partial: Path) -> None:
-            arguments = ["pip", "install", "--target", str(partial), "--python", interpreter.path, "--link-mode", "copy"]
-            arguments += ["--only-binary", ":all:", "--compile-bytecode", *self._uv.index_arguments("default")]
+            arguments = ["pip", "install", "--target", str(partial), "--python", interpreter.path]
+            arguments += [
+                "--link-mode",
+                "copy",
+                "--only-binary",
+                ":all:",
+                "--compile-bytecode",
+                *self._uv.index_arguments("default"),
+            ]
             _check(await self._uv.run(
                 [*arguments, *TEST_TOOLS], what="Installing the test tools", timeout_s=timeout_s, on_line=on_line
             ))  # fmt: skip

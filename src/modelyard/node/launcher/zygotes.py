@@ -117,7 +117,7 @@ def _exec_zygote(cell: CellSpec, control: socket.socket, log_fd: int, launcher_p
         arguments = [cell.python, "-I", "-B", cell.zygote, "--control-fd", str(CONTROL_FD)]
         arguments += ["--preload", ",".join(cell.preload), "--paths", ":".join(cell.paths)]
         os.execve(cell.python, arguments, environment_of(cell))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  a fork must never return into the launcher
         traceback.print_exc(file=sys.stderr)
     finally:
         os._exit(126)

@@ -1,4 +1,4 @@
-"""One endpoint's way from what is desired to what answers: the predecessor serves until the successor has proved itself.
+"""One endpoint's way from what is desired to what answers: the predecessor serves until its successor is proved.
 
 Each endpoint has a task of its own, so that one that fails, or waits for a download, holds up no other.
 """
@@ -52,8 +52,8 @@ class LiveRecord:
 
 @dataclass(slots=True, kw_only=True)
 class Surroundings:
-    """What every endpoint works with. `publish` returns when Envoy follows, `request` at once; `give_up` stops a version
-    that failed; `slots` bounds changes under way."""
+    """What every endpoint works with. `publish` returns when Envoy follows, `request` at once; `give_up` stops a
+    version that failed; `slots` bounds changes under way."""
 
     replicas: Replicas
     trust: NodeTrust
@@ -141,7 +141,7 @@ class Endpoint:
                     return
                 self._problem = str(problem)[:PROBLEM_CHARS_MAX]
                 self._around.changed()
-            except Exception as problem:  # noqa: BLE001  one endpoint's surprise must not end the agent's task silently
+            except Exception as problem:  # one endpoint's surprise must not end its task unseen
                 logger.exception("endpoint %s", wanted.name)
                 await self._fail(split, problem)
                 return
@@ -157,7 +157,7 @@ class Endpoint:
         self._around.changed()
 
     async def _bring_up(self, wanted: EndpointState, split: SplitState) -> None:
-        """Verify, fetch, listen, ask directly, route, ask through Envoy: live. Whatever fails leaves the predecessor."""
+        """Verify, fetch, listen, ask directly, route, ask through Envoy: live. A failure leaves the predecessor."""
         around, predecessor = self._around, self.serving
         if predecessor is None:
             self._phase = "preparing"

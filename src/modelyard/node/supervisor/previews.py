@@ -67,7 +67,7 @@ class Previews:
             self._ready.add(name)
             self._changed()
             # In hops: a clock that is set, or a machine that slept, must not keep a preview past its end.
-            while (left_s := (expires - self._clock.now()).total_seconds()) > 0:
+            while (left_s := (expires - self._clock.now()).total_seconds()) > 0:  # noqa: ASYNC110  waits for a time
                 await asyncio.sleep(min(left_s, 60.0))
         except Refused as problem:
             self._replicas.refuse(version, str(problem))

@@ -271,7 +271,8 @@ class Replicas:
         version = replica.version
         name = f"{version.project}.{version.model}"
         if version.sample:
-            status, answer = await ask(replica.socket_path, "POST", f"/v2/models/{name}/predict", {"rows": version.sample})
+            path = f"/v2/models/{name}/predict"
+            status, answer = await ask(replica.socket_path, "POST", path, {"rows": version.sample})
             check_answer(status, answer, version.sample_output)
             return
         status, answer = await ask(replica.socket_path, "GET", f"/v2/models/{name}/ready")

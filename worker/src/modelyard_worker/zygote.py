@@ -9,6 +9,7 @@ number of releases, so ignore what is unknown. Standard library only; one thread
 from __future__ import annotations
 
 import argparse
+import array
 import ctypes
 import gc
 import importlib
@@ -103,7 +104,10 @@ def _report_exits(control: socket.socket, workers: dict[int, str]) -> None:
 
 def _answer(control: socket.socket, wakers: tuple[int, int], workers: dict[int, str]) -> bool:
     """Handles one request; False when the launcher closed its end."""
-    data, fds, _, _ = socket.recv_fds(control, MESSAGE_BYTES_MAX, FDS_MAX, socket.MSG_CMSG_CLOEXEC)
+    # Not socket.recv_fds: Python 3.11's passes no flags on, and what it receives outlives an exec.
+    room = socket.CMSG_SPACE(FDS_MAX * 4)
+    data, beside, _, _ = control.recvmsg(MESSAGE_BYTES_MAX, room, socket.MSG_CMSG_CLOEXEC)
+    fds = [fd for _, kind, sent in beside if kind == socket.SCM_RIGHTS for fd in array.array("i", sent)]
     if not data:
         return False
     request = json.loads(data)

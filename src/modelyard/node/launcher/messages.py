@@ -35,6 +35,7 @@ CELL is `confinement.CellSpec` as a JSON object.
 
 from __future__ import annotations
 
+import array
 import collections
 import json
 import os
@@ -44,10 +45,19 @@ from typing import Any
 
 MESSAGE_BYTES_MAX = 64 * 1024
 FDS_MAX = 4
+_FDS = array.array("i")
 
 
 class ChannelClosed(Exception):
     """The other side is gone."""
+
+
+def _descriptors(beside: list[tuple[int, int, bytes]]) -> list[int]:
+    owned: list[int] = []
+    for level, kind, data in beside:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            owned += array.array("i", data[: len(data) - len(data) % _FDS.itemsize])
+    return owned
 
 
 def close_all(fds: list[int]) -> None:
@@ -97,12 +107,14 @@ class Channel:
         Raises ChannelClosed at the end, and when the other side sends what is no JSON object.
         """
         try:
-            data, fds, flags, _ = socket.recv_fds(self._socket, MESSAGE_BYTES_MAX, FDS_MAX, socket.MSG_CMSG_CLOEXEC)
+            # Not socket.recv_fds: Python 3.11's passes no flags on, and what it receives outlives an exec.
+            room = socket.CMSG_SPACE(FDS_MAX * _FDS.itemsize)
+            data, beside, flags, _ = self._socket.recvmsg(MESSAGE_BYTES_MAX, room, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None
         except OSError as cause:
             raise ChannelClosed(str(cause)) from cause
-        owned = list(fds)
+        owned = _descriptors(beside)
         try:
             if not data:
                 raise ChannelClosed("end of stream")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +38,11 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home() -> Iterator[Path]:
     """A home as a first start leaves it: keys, database, an enrolled node."""
-    home = tmp_path / "home"
+    folder = Path(tempfile.mkdtemp(prefix="my-doctor-"))
+    folder.chmod(0o711)  # pytest's own folders let nobody pass, which is a fault for workers of other users
+    home = folder / "home"
     (home / "node").mkdir(parents=True)
     ring = KeyRing.open(home / "control" / "keys")
     database = Database(DatabaseSettings(f"sqlite:///{home / 'control' / 'modelyard.db'}"))
@@ -47,7 +51,8 @@ def home(tmp_path: Path) -> Path:
     write_node_trust(home / "node" / "trust.json", NodeTrust.of(ring, new_id("no")))
     (home / "node" / "node.pem").write_bytes((home / "control" / "keys" / "token.pem").read_bytes())
     (home / "node" / "node.pem").chmod(0o600)
-    return home
+    yield home
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -70,8 +75,14 @@ def test_doctor_sound_home_has_no_fault(place: Place) -> None:
     assert faults(place) == []
 
 
-def test_doctor_home_that_does_not_exist_yet_has_no_fault(tmp_path: Path, free_port: int) -> None:
-    assert faults(Place(tmp_path / "new", port=free_port)) == []
+def test_doctor_home_that_does_not_exist_yet_has_no_fault(place: Place) -> None:
+    assert faults(Place(place.home.parent / "new", port=place.port)) == []
+
+
+@pytest.mark.root
+def test_doctor_folder_above_that_workers_cannot_pass(place: Place) -> None:
+    place.home.parent.chmod(0o700)
+    only(place, "passage", f"can't pass through {place.home.parent}")
 
 
 def test_doctor_envoy_missing(place: Place) -> None:
@@ -92,13 +103,13 @@ def test_doctor_port_taken(place: Place) -> None:
         only(Place(place.home, other.getsockname()[1]), "port", "Address already in use")
 
 
-def test_doctor_run_folder_belongs_to_something_else(tmp_path: Path, free_port: int) -> None:
-    deep = tmp_path / ("d" * 80)
+def test_doctor_run_folder_belongs_to_something_else(place: Place) -> None:
+    deep = place.home.parent / ("d" * 80)
     deep.mkdir()
     path = run_dir(deep)
     path.write_text("not a folder")
     try:
-        only(Place(deep, free_port), "run folder", "no folder")
+        only(Place(deep, place.port), "run folder", "no folder")
     finally:
         path.unlink()
 

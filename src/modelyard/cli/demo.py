@@ -25,7 +25,7 @@ from typing import Any
 from modelyard.cli.home_lock import find_holder
 from modelyard.cli.local_socket import host_client
 from modelyard.cli.main import main as run_cli
-from modelyard.cli.output import seconds
+from modelyard.cli.output import EXIT_CODES, render_error, seconds
 from modelyard.infra.processes.with_parent import with_parent
 from modelyard.sdk.client import Client
 from modelyard.sdk.errors import Conflict, ModelyardError, NotFound, TimedOut, Unauthenticated
@@ -112,12 +112,12 @@ class Installation:
     def stop(self) -> None:
         if self._process is None or self._process.poll() is not None:
             return
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with self._process:  # closes its pipe at the end
+            self._process.terminate()
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
 
 
 class Demonstration:
@@ -285,13 +285,20 @@ def cli_json(*arguments: str, accept: type[ModelyardError] | None = None) -> Any
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         status = run_cli(["--json", *arguments])
     if status != 0:
-        from modelyard.cli.output import EXIT_CODES
-
         if accept is not None and status == EXIT_CODES[accept.kind]:
             return None
-        print(err.getvalue().strip(), file=sys.stderr)
+        print(_readable(err.getvalue()), file=sys.stderr)
         raise StepFailed(f"`modelyard {' '.join(arguments)}` ended with {status}.")
     return json.loads(out.getvalue())
+
+
+def _readable(text: str) -> str:
+    """The error that `--json` wrote as a document, as a person reads it; anything else as it is."""
+    try:
+        found = json.loads(text.strip().splitlines()[-1])
+        return render_error(found["detail"], found["hint"], found["code"], found["request_id"])
+    except (ValueError, KeyError, IndexError):
+        return text.strip()
 
 
 def until_allowed(ask: Callable[[], Any]) -> Any:

@@ -125,6 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
         if type(error).__module__.split(".")[0] != "modelyard" and not isinstance(error, OSError):
             raise
         return report_error(error, as_json=state.as_json)
+    finally:
+        state.close()
 
 
 if __name__ == "__main__":

@@ -52,6 +52,12 @@ class Cli:
             self._client = Client.from_profile(self.profile, url=self.url, project=self.project, agent="cli")
         return self._client
 
+    def close(self) -> None:
+        """Ends the connection, if one was opened."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
     def show(self, document: Any, text: str) -> None:
         """The document with `--json`, the text otherwise."""
         if self.as_json:

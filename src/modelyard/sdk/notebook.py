@@ -35,13 +35,24 @@ def connect(profile: str = "", *, url: str = "", token: str = "", project: str =
         client = Client(url or read_settings().url or "http://127.0.0.1:8800", token, project=project)
     else:
         client = Client.from_profile(profile=choose_profile(read_settings(), name=profile, url=url, project=project))
-    me = client.accounts.me()
-    _connected[:] = [client]
+    try:
+        me = client.accounts.me()
+    except ModelyardError:
+        client.close()
+        raise
+    disconnect()
+    _connected.append(client)
     if not quiet:
         names = [entry["name"] for entry in me.projects]
         where = project or (client.project if len(names) == 1 or client.has_project else "choose a project")
         print(f"{me.name} @ {where}, {client.url.partition('://')[2]} ✓")
     return client
+
+
+def disconnect() -> None:
+    """Closes the connection; the next word connects again."""
+    while _connected:
+        _connected.pop().close()
 
 
 def current() -> Client:

@@ -74,7 +74,8 @@ class Transport:
         timeout_s: float | None = None,
         accept: int = 0,
     ) -> httpx.Response:
-        """The answer, if it is a good one or of the status `accept`. `content` may be bytes or a callable that makes a fresh iterator.
+        """The answer, if it is a good one or of the status `accept`. `content` may be bytes, or a callable that makes a
+        fresh iterator.
 
         Raises the ModelyardError of the answer, Unavailable when nobody answers, TimedOut.
         """

@@ -49,7 +49,7 @@ def page_routers(identity: Identity, builds: Builds, deployment: Deployment, clo
         serving.router(endpoint_pages),
         releasing.router(pages, deployment.releases),
         calling.router(pages, identity.projects, identity.pairings, identity.tokens),
-        operating.router(pages, deployment.nodes, deployment.changes.newest_number, deployment.lineage),
+        operating.router(pages, deployment.nodes, deployment.changes.newest_number, deployment.lineage, builds.models),
         auditing.router(pages, deployment.audit),
         reference.router(pages),
     ]

@@ -17,6 +17,7 @@ from modelyard.kernel.access import Permission
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.errors import Denied
 from modelyard.web.assets import asset_url
+from modelyard.web.prose import render_prose
 
 # Nothing inline, nothing from elsewhere, no frames, forms only to ourselves.
 CONTENT_SECURITY_POLICY = (
@@ -62,6 +63,7 @@ class Pages:
         self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
         self._templates.filters["bytes"] = readable_size
         self._templates.filters["short"] = shorten_digests
+        self._templates.filters["prose"] = render_prose
 
     def show(self, call: Call | None, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         """The page, with the person who looks at it as `viewer` and what a redirect left to say as `notice`."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.builds import FILES, MANIFEST, BuildsApplication, check_result
+from tests.support.builds import FILES, BuildsApplication, check_result
 
 BASE = "/api/v1/projects/demo/models"
 
@@ -131,10 +131,3 @@ def test_every_change_is_in_the_audit_trail(aliased: BuildsApplication) -> None:
         "registry.artifact.uploaded", "builds.build.started", "registry.version.built", "builds.build.succeeded",
         "builds.cell_job.ended", "registry.alias.moved",
     } <= set(rows)  # fmt: skip
-
-
-def test_manifest_without_declared_files_still_versions_the_code(site: BuildsApplication) -> None:
-    manifest = MANIFEST.replace('files = ["model.bin"]\n', "")
-    build = site.push(manifest=manifest)
-    version = site.author.get(f"{BASE}/mine/versions/{build['version']}").json()
-    assert [file["path"] for file in version["document"]["files"]] == ["model.py", "train.py"]

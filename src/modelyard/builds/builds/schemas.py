@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from modelyard.builds.builds.domain import Build, BuildEvent, Source
 from modelyard.builds.builds.service import BuildView
 from modelyard.builds.sources.domain import FILES_MAX, SourceFile
+from modelyard.infra.db.storable import storable
 from modelyard.kernel.clock import to_rfc3339
 
 CLIENT_CHARS_MAX = 200_000
@@ -54,8 +55,8 @@ class UploadSource(_Strict):
 
     def to_source(self, relock: bool) -> Source:
         files = tuple(SourceFile(file.path, file.digest, file.size_bytes) for file in self.files)
-        git = self.git.model_dump() if self.git else None
-        return Source("upload", self.manifest, files, git, self.client, relock)
+        git = storable(self.git.model_dump()) if self.git else None
+        return Source("upload", storable(self.manifest), files, git, storable(self.client), relock)
 
 
 class GitSourceBody(_Strict):
@@ -66,7 +67,7 @@ class GitSourceBody(_Strict):
 
     def to_source(self, relock: bool) -> Source:
         git = {"url": self.url, "remote": self.url, "commit": self.commit, "directory": self.directory, "dirty": False}
-        return Source("git", git=git, relock=relock)
+        return Source("git", git=storable(git), relock=relock)
 
 
 class NewBuild(_Strict):

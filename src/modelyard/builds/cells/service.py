@@ -16,6 +16,7 @@ from modelyard.contracts.cell_job import LOG_LINE_BYTES_MAX, CellJob, CellJobRes
 from modelyard.contracts.statements import CELL_JOB_PAYLOAD
 from modelyard.identity.nodes.service import NodeEnrolmentService
 from modelyard.infra.db.database import Database, UnitOfWork
+from modelyard.infra.db.storable import storable
 from modelyard.kernel.clock import Clock, to_rfc3339
 from modelyard.kernel.errors import Invalid
 from modelyard.kernel.events import Event
@@ -107,7 +108,7 @@ class CellService:
         """Raises OrderNotFound. Lines of a job that has ended are dropped."""
         order = self._order_of(uow, node_id, job_id)
         if order.state == "issued":
-            cut = [line[:LOG_LINE_BYTES_MAX] for line in lines[:LINES_MAX]]
+            cut = [storable(line[:LOG_LINE_BYTES_MAX]) for line in lines[:LINES_MAX]]
             self._on_log(uow, order.subject_id, cut)
 
     def take_result(self, uow: UnitOfWork, node_id: str, job_id: str, body: bytes) -> bool:
@@ -267,4 +268,5 @@ def _strict_json(body: bytes) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from cause
     if not isinstance(value, dict):
         raise Invalid(field="body", got=type(value).__name__, expected="an object")
-    return value
+    answer: dict[str, Any] = storable(value)
+    return answer

@@ -38,6 +38,7 @@ APPLICATION_VERSION = "1"
 # A start has better things to do than housekeeping.
 CHORES_AFTER_S = 600.0
 CHORES_LOOK_S = 1.0
+_ONE_PER_PROCESS = threading.Lock()
 _ENDED = {
     "SUCCESS": "succeeded",
     "ERROR": "failed",
@@ -163,7 +164,23 @@ class Jobs:
         store.mark_ended(uow, job_id, "cancelled", self._clock.now(), None)
 
     def start(self) -> None:
-        """Launches DBOS, which resumes what was cut off, and the reconciler."""
+        """Launches DBOS, which resumes what was cut off, and the reconciler. Raises RuntimeError if the process has
+        another runner at work: DBOS would silently mix the two."""
+        if not _ONE_PER_PROCESS.acquire(blocking=False):
+            raise RuntimeError("another job runner is at work in this process; stop it first")
+        try:
+            self._launch()
+        except BaseException:
+            DBOS.destroy(destroy_registry=True)
+            _ONE_PER_PROCESS.release()
+            raise
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
+        self._thread.start()
+        self._chore_thread = threading.Thread(target=self._do_chores, name="chores", daemon=True)
+        self._chore_thread.start()
+
+    def _launch(self) -> None:
         _prepare_file(self.settings.url)
         logging.getLogger("dbos").setLevel(logging.WARNING)
         config: DBOSConfig = {
@@ -183,23 +200,20 @@ class Jobs:
 
         self._workflow = DBOS.workflow(name="run_job", max_recovery_attempts=1000)(run_job)
         DBOS.launch()
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
-        self._thread.start()
-        self._chore_thread = threading.Thread(target=self._do_chores, name="chores", daemon=True)
-        self._chore_thread.start()
 
     def stop(self) -> None:
         """Ends without waiting for running steps; the next start takes them up again."""
+        if self._thread is None:
+            return
         self._stopping.set()
         self._nudge.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-            self._thread = None
+        self._thread.join(timeout=5)
+        self._thread = None
         if self._chore_thread is not None:
             self._chore_thread.join(timeout=5)
             self._chore_thread = None
         DBOS.destroy(destroy_registry=True)
+        _ONE_PER_PROCESS.release()
 
     @property
     def is_stopping(self) -> bool:

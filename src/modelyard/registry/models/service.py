@@ -258,7 +258,7 @@ def _summaries(store: ModelStore, models: Sequence[RegisteredModel]) -> list[Mod
 
 
 def _model(store: ModelStore, project: Project, name: str) -> RegisteredModel:
-    model = store.find_model(name)
+    model = store.find_model(name) if is_name(name) else None
     if model is None:
         raise ModelNotFound(name=name[:80], project=project.name)
     return model
@@ -277,7 +277,7 @@ def _version(store: ModelStore, model: RegisteredModel, reference: str) -> Versi
 
 
 def _alias(store: ModelStore, model: RegisteredModel, name: str) -> Alias:
-    alias = store.find_alias(model.id, name)
+    alias = store.find_alias(model.id, name) if is_name(name) else None
     if alias is None:
         raise AliasNotFound(model=model.name, alias=name[:80])
     return alias

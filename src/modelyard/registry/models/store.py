@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from modelyard.infra.db.database import UnitOfWork
 from modelyard.infra.db.inserting import insert_unless_taken
 from modelyard.infra.db.pages import read_page
+from modelyard.infra.db.storable import storable
 from modelyard.kernel.paging import Page, PageRequest
 from modelyard.registry.models.domain import Alias, RegisteredModel, Version, VersionFacts, VersionFile
 from modelyard.registry.models.tables import aliases, registered_models, version_files, versions
@@ -40,16 +41,20 @@ class ModelStore:
         table = registered_models.c
         query = sa.select(registered_models).where(table.project_id == self._project_id)
         for word in words:
-            query = query.where(table.search_text.contains(word.lower(), autoescape=True))
+            query = query.where(table.search_text.contains(storable(word.lower()), autoescape=True))
         return read_page(self._connection, query, [table.name], page, _model)
 
     def add_model(self, model: RegisteredModel) -> bool:
         """False when the name is taken."""
-        row = asdict(model) | {"tags": list(model.tags), "search_text": _search_text(model)}
+        row = storable(asdict(model)) | {"tags": storable(list(model.tags)), "search_text": _search_text(model)}
         return insert_unless_taken(self._connection, registered_models.insert().values(**row))
 
     def describe_model(self, model: RegisteredModel) -> None:
-        values = {"description": model.description, "tags": list(model.tags), "search_text": _search_text(model)}
+        values = {
+            "description": storable(model.description),
+            "tags": storable(model.tags),
+            "search_text": _search_text(model),
+        }
         table = registered_models.c
         self._connection.execute(
             registered_models.update()
@@ -99,7 +104,7 @@ class ModelStore:
             "digest": version.digest,
             "state": version.state,
             "document": version.document,
-            "facts": asdict(version.facts),
+            "facts": storable(asdict(version.facts)),
             "build_id": version.build_id,
             "build_number": version.build_number,
             "created_at": version.created_at,
@@ -201,4 +206,4 @@ def _alias(row: Any) -> Alias:
 
 
 def _search_text(model: RegisteredModel) -> str:
-    return " ".join((model.name, model.description, *model.tags)).lower()
+    return str(storable(" ".join((model.name, model.description, *model.tags)))).lower()

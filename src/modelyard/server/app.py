@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from modelyard import __version__
 from modelyard.infra.http.call import HttpKit
 from modelyard.infra.http.denials import store_denials
+from modelyard.infra.http.openapi import complete_document
 from modelyard.infra.http.problems import add_problem_handlers
 from modelyard.server.routes import add_routes
 from modelyard.server.wiring import Platform
@@ -34,6 +35,7 @@ def create_app(platform: Platform) -> FastAPI:
         version=__version__,
         summary="Deploys, manages, governs and secures machine-learning models.",
         lifespan=lifespan,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         docs_url=None,
         redoc_url=None,
     )
@@ -41,4 +43,5 @@ def create_app(platform: Platform) -> FastAPI:
     add_problem_handlers(app, store_denials)
     add_error_pages(app, Pages(platform.clock))
     add_routes(app, platform)
+    complete_document(app)
     return app

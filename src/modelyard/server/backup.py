@@ -44,7 +44,10 @@ def router(home: Path, *, is_sqlite: bool) -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["operations"])
 
     @routes.post(
-        "/backup", summary="Everything in one tar stream; only on the machine itself", response_class=StreamingResponse
+        "/backup",
+        summary="Everything in one tar stream; only on the machine itself",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}}},
     )
     def make_backup(call: Annotated[Call, require(Permission.INSTALLATION_OPERATE)]) -> StreamingResponse:
         def record(uow: UnitOfWork) -> None:

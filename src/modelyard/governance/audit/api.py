@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
@@ -16,6 +16,9 @@ from modelyard.infra.http.call import Call, Paged, require
 from modelyard.kernel.access import Permission
 from modelyard.kernel.errors import Invalid
 
+_EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/jsonl": {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}}}
+}
 _MEDIA_TYPES: dict[ExportFormat, str] = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 
@@ -53,7 +56,12 @@ def router(trail: AuditTrail, database: Database) -> APIRouter:
         found = call.read(lambda uow: trail.list_records(uow, call.access, wanted, page))
         return AuditPageBody(items=[AuditRecordBody.of(record) for record in found.items], next=found.next_cursor)
 
-    @routes.get("/export", summary="Export audit events, oldest first", response_class=StreamingResponse)
+    @routes.get(
+        "/export",
+        summary="Export audit events, oldest first",
+        response_class=StreamingResponse,
+        responses=_EXPORTED,
+    )
     def export_audit_events(call: AuditCall, wanted: Filtered, format: ExportFormat = "jsonl") -> StreamingResponse:
         projects = call.read(lambda _: call.access.visible_projects())
         headers = {"content-disposition": f'attachment; filename="audit.{format}"'}

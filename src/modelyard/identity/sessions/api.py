@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from modelyard.identity.sessions.schemas import Credentials, Me, PasswordChange, SessionBody
 from modelyard.identity.sessions.service import SessionService
 from modelyard.infra.http.call import Call, authenticated, public
+from modelyard.infra.http.openapi import NO_TOKEN
 
 
 def router(sessions: SessionService) -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["sessions"])
 
-    @routes.post("/sessions", status_code=201, summary="Log in")
+    @routes.post("/sessions", status_code=201, summary="Log in", openapi_extra=NO_TOKEN)
     def log_in(
         call: Annotated[Call, public("this is how one stops being anonymous")], body: Credentials
     ) -> SessionBody:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.databases import open_database
+from tests.support.databases import database_url, open_database, postgresql
 
 from modelyard.infra.db import Database
 from modelyard.infra.jobs import JobRun, Jobs, JobsSettings
@@ -20,6 +20,7 @@ from modelyard.infra.jobs.store import find_job
 from modelyard.kernel.clock import SystemClock
 from modelyard.kernel.errors import ErrorKind, NotFound, PlatformError
 
+__all__ = ["database_url", "postgresql"]
 PROCESS = Path(__file__).with_name("job_process.py")
 
 
@@ -102,6 +103,22 @@ def test_stopped_job_goes_on_after_the_next_start(database: Database, tmp_path: 
     with running(database, tmp_path, handle):
         assert wait(database, job_id) == "succeeded"
     assert steps == ["first", "second", "second"]
+
+
+def test_job_runs_with_its_state_in_a_database_of_its_own_server(
+    database: Database, tmp_path: Path, database_url: str
+) -> None:
+    """DBOS keeps its rows beside ours on PostgreSQL, in a schema of its own."""
+    steps: list[str] = []
+    own = database_url if database_url.startswith("postgresql") else f"sqlite:///{tmp_path / 'own.db'}"
+    jobs = Jobs(database, JobsSettings(own, scan_s=0.1, listen_s=0.1), SystemClock())
+    jobs.register("test", lambda run: run.step("one", lambda: steps.append("one")))
+    jobs.start()
+    try:
+        assert wait(database, request(database, jobs)) == "succeeded"
+    finally:
+        jobs.stop()
+    assert steps == ["one"]
 
 
 def test_request_that_is_rolled_back_starts_nothing(database: Database, tmp_path: Path) -> None:

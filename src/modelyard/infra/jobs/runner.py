@@ -168,13 +168,13 @@ class Jobs:
         another runner at work: DBOS would silently mix the two."""
         if not _ONE_PER_PROCESS.acquire(blocking=False):
             raise RuntimeError("another job runner is at work in this process; stop it first")
+        self._stopping.clear()
         try:
             self._launch()
         except BaseException:
             DBOS.destroy(destroy_registry=True)
             _ONE_PER_PROCESS.release()
             raise
-        self._stopping.clear()
         self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
         self._thread.start()
         self._chore_thread = threading.Thread(target=self._do_chores, name="chores", daemon=True)

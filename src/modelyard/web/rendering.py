@@ -63,6 +63,7 @@ class Pages:
         self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
         self._templates.filters["bytes"] = readable_size
         self._templates.filters["short"] = shorten_digests
+        self._templates.filters["who"] = name_of
         self._templates.filters["prose"] = render_prose
 
     def show(self, call: Call | None, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -124,6 +125,12 @@ def _span(seconds: float) -> str:
             count = int(seconds // size)
             return f"{count} {'day' if unit == 'days' and count == 1 else unit}"
     return f"{int(seconds)} s"
+
+
+def name_of(label: str) -> str:
+    """`host:host` is one word to people; `service_account:clinic-app` keeps its kind."""
+    kind, _, name = label.partition(":")
+    return kind if kind == name else label
 
 
 def shorten_digests(text: str) -> str:

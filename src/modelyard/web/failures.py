@@ -43,6 +43,8 @@ def _dressed(documents: Handler, pages: Pages) -> Handler:
         if isinstance(error, PasswordChangeNeeded):
             return see_other("/ui/password")
         problem = json.loads(bytes(document.body))
+        if problem["code"] == "route.not_found":
+            problem |= {"detail": "There is no page at this address.", "hint": ""}
         return await run_in_threadpool(lambda: pages.show_problem(_viewer(request), problem))
 
     return answer

@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-async def _serve(app: Any, run: Path) -> None:
+async def _serve(app: Any, run: Path, on_stop: Callable[[], None]) -> None:
     common: dict[str, Any] = {
         "log_config": None, "access_log": False, "timeout_keep_alive": KEEP_ALIVE_S, "timeout_graceful_shutdown": 5,
     }  # fmt: skip
@@ -70,6 +70,7 @@ async def _serve(app: Any, run: Path) -> None:
     ]
 
     def stop() -> None:
+        on_stop()
         for server, _ in servers:
             server.should_exit = True
 
@@ -90,7 +91,8 @@ def main() -> None:
     logging.basicConfig(level=settings.server.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     run = run_dir(settings.server.home)
     run.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asyncio.run(_serve(create_app(build_platform(settings)), run))
+    platform = build_platform(settings)
+    asyncio.run(_serve(create_app(platform), run, platform.end_waiting))
 
 
 if __name__ == "__main__":

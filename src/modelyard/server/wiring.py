@@ -44,6 +44,7 @@ class Platform:
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     readiness: dict[str, Callable[[], bool]] = field(default_factory=dict)
+    bells: list[Bell] = field(default_factory=list)
 
     def routers(self) -> list[APIRouter]:
         return self.slice_routers
@@ -51,6 +52,11 @@ class Platform:
     def unready_parts(self) -> list[str]:
         """Names of the parts that are not ready yet."""
         return [name for name, is_ready in self.readiness.items() if not is_ready()]
+
+    def end_waiting(self) -> None:
+        """Before the listeners close: long polls and event streams end now. From any thread."""
+        for bell in self.bells:
+            bell.close()
 
     def start(self) -> None:
         for action in self.on_start:
@@ -90,8 +96,28 @@ def build_platform(settings: ServerSettings, clock: Clock | None = None) -> Plat
     platform.slice_routers.append(backup.router(settings.server.home, is_sqlite=database.is_sqlite))
     platform.on_start.append(jobs.start)
     platform.on_stop += [lookups.close, jobs.stop]
+    platform.bells += [rooms.builds.cells.bell, rooms.deployment.changes.bell, rooms.deployment.release_changes]
     platform.readiness["node"] = rooms.deployment.has_speaking_node
+    # Whoever waits for readiness logs in next; at a first start nobody could yet.
+    platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
     return platform
+
+
+def _has_users(identity: Identity, database: Database) -> bool:
+    with database.reading() as uow:
+        return identity.users.has_users(uow)
+
+
+def _once(condition: Callable[[], bool]) -> Callable[[], bool]:
+    """For what never turns false again: not asked any more once it was true."""
+    seen = False
+
+    def holds() -> bool:
+        nonlocal seen
+        seen = seen or condition()
+        return seen
+
+    return holds
 
 
 def _wire_rooms(

@@ -13,7 +13,6 @@ from modelyard.builds.builds.jobs import BuildJob
 from modelyard.builds.builds.service import BuildService
 from modelyard.builds.builds.steps import BuildSteps
 from modelyard.builds.cells import api as cells_api
-from modelyard.builds.cells.doorbell import Doorbell
 from modelyard.builds.cells.queries import NodeQueries
 from modelyard.builds.cells.service import CellService
 from modelyard.builds.environments.service import EnvironmentService
@@ -22,6 +21,7 @@ from modelyard.identity.nodes.service import NodeEnrolmentService
 from modelyard.identity.projects.service import ProjectService
 from modelyard.infra.blobs import BlobFolder
 from modelyard.infra.db import Database
+from modelyard.infra.http.waiting import Bell
 from modelyard.infra.jobs import Chore, Jobs
 from modelyard.kernel.clock import Clock
 from modelyard.registry.artifacts import api as artifacts_api
@@ -52,7 +52,7 @@ class Builds:
         return [
             artifacts_api.router(self.artifacts, self.projects),
             models_api.router(self.models),
-            builds_api.router(self.builds, self.database),
+            builds_api.router(self.builds, self.database, self.cells.bell),
             cells_api.router(self.cells, self.queries, self.artifacts, find_in_desired_state),
         ]
 
@@ -71,9 +71,9 @@ def wire_builds(
     folder = BlobFolder(blobs_dir)
     artifacts = ArtifactService(database, folder, keys.kek, projects, clock, size_bytes_max=settings.upload_bytes_max)
     models = ModelService(projects, artifacts, clock)
-    doorbell = Doorbell()
-    cells = CellService(database, nodes, keys.order, clock, doorbell)
-    queries = NodeQueries(doorbell)
+    bell = Bell()
+    cells = CellService(database, nodes, keys.order, clock, bell)
+    queries = NodeQueries(bell)
     environments = EnvironmentService(database, cells, artifacts, clock)
     git = GitFetcher(GitSettings(executable=settings.git, allow_local=settings.allow_local_git))
     # Without a version in the manifest the model gets the Python that runs us: the one that is surely there.

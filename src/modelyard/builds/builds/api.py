@@ -12,6 +12,7 @@ from modelyard.builds.builds.service import BuildService
 from modelyard.infra.db.database import Database, UnitOfWork
 from modelyard.infra.http.call import Call, Paged, require
 from modelyard.infra.http.sse import Frame, event_stream
+from modelyard.infra.http.waiting import Bell
 from modelyard.kernel.access import Permission
 from modelyard.kernel.clock import to_rfc3339
 
@@ -24,7 +25,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(builds: BuildService, database: Database) -> APIRouter:
+def router(builds: BuildService, database: Database, bell: Bell) -> APIRouter:
     routes = APIRouter(prefix="/api/v1", tags=["builds"])
 
     @routes.post("/projects/{project}/builds", status_code=202, summary="Build a version from files or a Git commit")
@@ -49,11 +50,11 @@ def router(builds: BuildService, database: Database) -> APIRouter:
     def retry_build(call: Runner, number: Number) -> BuildBody:
         return call.write(lambda uow: BuildBody.of_view(builds.retry(uow, call.access, number)), status=202)
 
-    _add_events(routes, builds, database)
+    _add_events(routes, builds, database, bell)
     return routes
 
 
-def _add_events(routes: APIRouter, builds: BuildService, database: Database) -> None:
+def _add_events(routes: APIRouter, builds: BuildService, database: Database, bell: Bell) -> None:
     @routes.get(
         "/builds/{number}/events",
         summary="Steps and log lines as they come (server-sent events), or what there is so far (JSON)",
@@ -84,4 +85,4 @@ def _add_events(routes: APIRouter, builds: BuildService, database: Database) -> 
                 return EventList(items=[EventBody.of(event) for event in events], ended=ended)
 
             return JSONResponse(call.read(read).model_dump())
-        return event_stream(read_after, after)
+        return event_stream(read_after, after, bell)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from modelyard.contracts.cell_job import RESULT_BYTES_MAX
 from modelyard.infra.http.call import Call
 from modelyard.infra.http.downloads import download
 from modelyard.infra.http.node_call import node_call
+from modelyard.infra.http.waiting import wait_for_news
 from modelyard.kernel.errors import Invalid
 from modelyard.registry.artifacts.errors import ArtifactNotFound
 from modelyard.registry.artifacts.service import ArtifactService, check_digest
@@ -60,21 +60,17 @@ def _add_orders(routes: APIRouter, cells: CellService, queries: NodeQueries) -> 
     @routes.get("/orders")
     async def get_orders(
         call: Node,
-        request: Request,
         wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX)] = 25.0,
         boot: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
-        node_id, until = call.principal.id, time.monotonic() + wait_s
-        while True:
-            seen = cells.doorbell.rings
-            jobs = await run_in_threadpool(cells.take_orders, node_id, boot)
-            asked = queries.take(node_id)
-            if jobs or asked:
-                return JSONResponse({"jobs": jobs, "queries": asked})
-            left_s = until - time.monotonic()
-            if left_s <= 0 or await request.is_disconnected():
-                return Response(status_code=204)
-            await cells.doorbell.listen(seen, min(left_s, LOOK_S))
+        node_id = call.principal.id
+
+        def look() -> dict[str, Any] | None:
+            jobs, asked = cells.take_orders(node_id, boot), queries.take(node_id)
+            return {"jobs": jobs, "queries": asked} if jobs or asked else None
+
+        orders = await wait_for_news(cells.bell, look, wait_s=wait_s, look_every_s=LOOK_S)
+        return Response(status_code=204) if orders is None else JSONResponse(orders)
 
 
 def _add_answers(routes: APIRouter, cells: CellService, queries: NodeQueries) -> None:

@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from modelyard.builds.cells.doorbell import Doorbell
 from modelyard.builds.cells.errors import NodeSilent
+from modelyard.infra.http.waiting import Bell
 from modelyard.kernel.ids import new_id
 
 ANSWER_BYTES_MAX = 2 * 1024 * 1024
@@ -28,8 +28,8 @@ class NodeQueries:
     """Kinds: `access_record` {prediction_id} -> {record|null}; `replica_log` {version_id, tail} -> {lines};
     `host` {} -> {host}."""
 
-    def __init__(self, doorbell: Doorbell) -> None:
-        self._doorbell = doorbell
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
         self._lock = threading.Lock()
         self._waiting: dict[str, _Query] = {}
         self._undelivered: list[_Query] = []
@@ -42,7 +42,7 @@ class NodeQueries:
                 raise NodeSilent(question=kind, timeout_s=0.0)
             self._waiting[query.id] = query
             self._undelivered.append(query)
-        self._doorbell.ring()
+        self._bell.ring()
         try:
             query.answered.wait(timeout_s)
         finally:

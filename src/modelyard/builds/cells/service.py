@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from modelyard.builds.cells.domain import GRACE_S, ISSUES_MAX, REPEAT_S, Ask, Order
-from modelyard.builds.cells.doorbell import Doorbell
 from modelyard.builds.cells.errors import CellJobFailed, NodeAbsent, NodeLost, OrderNotFound, ResultInvalid
 from modelyard.builds.cells.store import OrderStore
 from modelyard.contracts.canonical import canonical_json
@@ -17,6 +16,7 @@ from modelyard.contracts.statements import CELL_JOB_PAYLOAD
 from modelyard.identity.nodes.service import NodeEnrolmentService
 from modelyard.infra.db.database import Database, UnitOfWork
 from modelyard.infra.db.storable import storable
+from modelyard.infra.http.waiting import Bell
 from modelyard.kernel.clock import Clock, to_rfc3339
 from modelyard.kernel.errors import Invalid
 from modelyard.kernel.events import Event
@@ -39,13 +39,13 @@ class CellService:
         nodes: NodeEnrolmentService,
         order_key: SigningKey,
         clock: Clock,
-        doorbell: Doorbell,
+        bell: Bell,
     ) -> None:
         self._database = database
         self._nodes = nodes
         self._order_key = order_key
         self._clock = clock
-        self.doorbell = doorbell
+        self.bell = bell
         self._sent_at: dict[str, datetime] = {}
         self._on_log: LogSink = lambda _uow, _subject, _lines: None
 
@@ -76,7 +76,7 @@ class CellService:
         """Takes back what is open: its result will not be listened to."""
         with self._database.transaction() as uow:
             OrderStore(uow).end_all(subject_id, self._clock.now())
-        self.doorbell.ring()
+        self.bell.ring()
 
     def take_orders(self, node_id: str, boot: str) -> list[dict[str, Any]]:
         """Envelopes of the node's jobs that it has not begun. `boot` names the node's process: what an earlier one
@@ -101,7 +101,7 @@ class CellService:
                 self._sent_at[order.id] = now
                 envelopes.append(envelope)
         if lost:
-            self.doorbell.ring()
+            self.bell.ring()
         return envelopes
 
     def take_log(self, uow: UnitOfWork, node_id: str, job_id: str, lines: list[str]) -> None:
@@ -131,7 +131,7 @@ class CellService:
         details = {"kind": order.kind, "node": node_id, "state": state}
         target = f"cell-job:{job_id}"
         uow.record(Event("builds.cell_job.ended", target, job_id, order.project_id, order.project, details=details))
-        uow.after_commit(self.doorbell.ring)
+        uow.after_commit(self.bell.ring)
         return counts
 
     def project_of_blob(self, uow: UnitOfWork, node_id: str, digest: str) -> str | None:
@@ -165,12 +165,12 @@ class CellService:
                 created_at=self._clock.now(),
             )
             OrderStore(uow).add(order)
-        self.doorbell.ring()
+        self.bell.ring()
         return order
 
     def _wait(self, order: Order, check_wanted: Callable[[], None]) -> Order:
         while True:
-            seen = self.doorbell.rings
+            seen = self.bell.rings
             check_wanted()
             with self._database.reading() as uow:
                 found = OrderStore(uow).find(order.id)
@@ -182,7 +182,7 @@ class CellService:
                 with self._database.transaction() as uow:
                     OrderStore(uow).end(order.id, "lost", self._clock.now(), {})
                 continue
-            self.doorbell.wait(seen, LOOK_S)
+            self.bell.wait(seen, LOOK_S)
 
     def _is_due(self, order: Order, boot: str, now: datetime) -> bool:
         """New, to be given up, or sent so long ago that the answer may have been cut off on its way: a node passes

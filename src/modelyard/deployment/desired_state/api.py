@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from starlette.concurrency import run_in_threadpool
 
-from modelyard.deployment.desired_state.service import DesiredStateService
+from modelyard.deployment.desired_state.service import DesiredStateService, SignedState
 from modelyard.infra.http.call import Call
 from modelyard.infra.http.node_call import node_call
-from modelyard.infra.http.waiting import Bell
+from modelyard.infra.http.waiting import Bell, wait_for_news
 
 WAIT_S_MAX = 60.0
 # Another process of the control plane may have made the change, so the bell alone is not waited for.
@@ -28,15 +26,12 @@ def router(states: DesiredStateService, changes: Bell) -> APIRouter:
         wait_s: Annotated[float, Query(ge=0, le=WAIT_S_MAX)] = 25.0,
     ) -> Response:
         """The signed state once its number is above `after`, or 204 after `wait_s`."""
-        deadline = asyncio.get_running_loop().time() + wait_s
-        while True:
-            with changes.next_ring() as ring:
-                state = await run_in_threadpool(states.newest, after)
-                if state.number > after:
-                    return Response(state.body, media_type="application/json")
-                left_s = deadline - asyncio.get_running_loop().time()
-                if left_s <= 0:
-                    return Response(status_code=204)
-                await ring.wait(min(left_s, LOOK_EVERY_S))
+
+        def look() -> SignedState | None:
+            state = states.newest(after)
+            return state if state.number > after else None
+
+        state = await wait_for_news(changes, look, wait_s=wait_s, look_every_s=LOOK_EVERY_S)
+        return Response(status_code=204) if state is None else Response(state.body, media_type="application/json")
 
     return routes

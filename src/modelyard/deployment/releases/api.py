@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -20,7 +19,7 @@ from modelyard.deployment.releases.schemas import (
 from modelyard.deployment.releases.service import ReleaseService
 from modelyard.infra.db import UnitOfWork
 from modelyard.infra.http.call import Call, Paged, require
-from modelyard.infra.http.waiting import Bell
+from modelyard.infra.http.waiting import Bell, wait_for_news
 from modelyard.kernel.access import Permission
 
 WAIT_S_MAX = 60.0
@@ -59,21 +58,15 @@ def _add_reading(routes: APIRouter, releases: ReleaseService, changes: Bell) -> 
     ) -> ReleaseDetailBody:
         """With `wait_s` the answer comes when the release is no longer `approved`, or after that time."""
 
-        def look(uow: UnitOfWork) -> ReleaseDetailBody | None:
+        def read(uow: UnitOfWork) -> ReleaseDetailBody:
             release = releases.get(uow, call.access, number)
-            if release.state == "approved" and not last:
-                return None
             return ReleaseDetailBody.of_all(release, releases.evidence_of(uow, release))
 
-        deadline = asyncio.get_running_loop().time() + wait_s
-        while True:
-            with changes.next_ring() as ring:
-                left_s = deadline - asyncio.get_running_loop().time()
-                last = left_s <= 0
-                answer = await run_in_threadpool(call.read, look)
-                if answer is not None:
-                    return answer
-                await ring.wait(min(left_s, LOOK_EVERY_S))
+        def look(uow: UnitOfWork) -> ReleaseDetailBody | None:
+            return None if releases.get(uow, call.access, number).state == "approved" else read(uow)
+
+        found = await wait_for_news(changes, lambda: call.read(look), wait_s=wait_s, look_every_s=LOOK_EVERY_S)
+        return found or await run_in_threadpool(call.read, read)
 
 
 def _add_deciding(routes: APIRouter, releases: ReleaseService) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -186,7 +187,7 @@ def _parts(
 
 
 def _readiness(host: str, port: int, tls: bool) -> Callable[[], bool]:
-    """Asks GET /readyz through Envoy."""
+    """Asks GET /readyz through Envoy. Waiting for nothing but the administrator is ready: it is ours to make."""
     target = {"0.0.0.0": "127.0.0.1", "::": "::1", "localhost": "127.0.0.1"}.get(host, host)  # noqa: S104
     # Nothing secret is sent, and the certificate is for the public name, not for this address.
     context = ssl._create_unverified_context() if tls else None  # noqa: S323
@@ -199,8 +200,10 @@ def _readiness(host: str, port: int, tls: bool) -> Callable[[], bool]:
         )
         try:
             connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
+            answer = connection.getresponse()
+            waiting_for = json.loads(answer.read()).get("waiting_for", ["node"])
+            return answer.status in (200, 503) and set(waiting_for) <= {"administrator"}
+        except (OSError, http.client.HTTPException, ValueError):
             return False
         finally:
             connection.close()

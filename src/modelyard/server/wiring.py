@@ -100,7 +100,26 @@ def build_platform(settings: ServerSettings, clock: Clock | None = None) -> Plat
     platform.readiness["node"] = rooms.deployment.has_speaking_node
     # Whoever waits for readiness logs in next; at a first start nobody could yet.
     platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
+    # Whoever waits for readiness logs in next; at a first start nobody could yet.
+    platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
     return platform
+
+
+def _has_users(identity: Identity, database: Database) -> bool:
+    with database.reading() as uow:
+        return identity.users.has_users(uow)
+
+
+def _once(condition: Callable[[], bool]) -> Callable[[], bool]:
+    """For what never turns false again: not asked any more once it was true."""
+    seen = False
+
+    def holds() -> bool:
+        nonlocal seen
+        seen = seen or condition()
+        return seen
+
+    return holds
 
 
 def _has_users(identity: Identity, database: Database) -> bool:

@@ -111,6 +111,18 @@ async def _connect(target: Target) -> _Connection:
     return connection
 
 
+async def _connect_again(target: Target, timeout_s: float = 120.0) -> _Connection:
+    """Until somebody listens there again: what it waits counts as latency of the requests that wait with it."""
+    ends = time.perf_counter() + timeout_s
+    while True:
+        try:
+            return await _connect(target)
+        except OSError:
+            if time.perf_counter() > ends:
+                raise
+            await asyncio.sleep(0.02)
+
+
 async def closed_loop(target: Target, connections: int, seconds: float) -> Outcome:
     """Every connection sends its next request when the last is answered."""
     outcome = Outcome()
@@ -156,7 +168,7 @@ async def open_loop(
             except OSError:
                 outcome.broken += 1
                 outcome.completed_at.append((time.perf_counter(), 0))
-                connection = await _connect(target)
+                connection = await _connect_again(target)
             outcome.latencies_s.append(time.perf_counter() - due)
             idle.append(connection)
 

@@ -232,7 +232,7 @@ class Agent:
         try:
             answer = await self._queries.answer(str(query["kind"]), dict(query.get("params") or {}))
             await self._control.post_answer(str(query["id"]), answer)
-        except (KeyError, TypeError, ValueError, ControlPlaneUnavailable) as problem:
+        except (KeyError, TypeError, ValueError, PlatformError) as problem:
             logger.warning("query %s: %s", query, problem)
 
     # Status -------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ AUDIENCE = "modelyard-control"
 TOKEN_KIND = "node"  # noqa: S105  a kind of token, not one
 TOKEN_LIFE_S = 60
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
+# 401 may be a clock that is being set or a node that is being enrolled; 425 and 429 say to come again.
+_PASSING = (401, 408, 425, 429)
 _TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 
 
@@ -34,6 +36,15 @@ class ControlPlaneUnavailable(PlatformError):
     code = "node.control_plane_unavailable"
     message = "The control plane does not answer: {reason}."
     hint = "The node goes on with its last desired state and asks again."
+
+
+class ControlPlaneRefused(PlatformError):
+    """It answered, and sending the same again would get the same answer."""
+
+    kind = ErrorKind.INVALID
+    code = "node.control_plane_refused"
+    message = "The control plane refused {what} with {status}: {text}"
+    hint = "Node and control plane may be of different releases; upgrade both."
 
 
 class BlobInvalid(PlatformError):
@@ -66,11 +77,13 @@ class ControlPlane:
         return {"authorization": f"Bearer {encode_jwt(claims, self._key)}"}
 
     async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Raises ControlPlaneUnavailable for anything but a 2xx answer."""
+        """Raises ControlPlaneRefused for a refusal that will stay, ControlPlaneUnavailable for any other failure."""
         try:
             answer = await self._client.request(method, path, headers=self._headers(), **options)
         except httpx.HTTPError as problem:
             raise ControlPlaneUnavailable(reason=repr(problem)) from problem
+        if answer.is_client_error and answer.status_code not in _PASSING:
+            raise ControlPlaneRefused(what=f"{method} {path}", status=answer.status_code, text=answer.text[:500])
         if not answer.is_success:
             raise ControlPlaneUnavailable(reason=f"{method} {path} got {answer.status_code} {answer.text[:500]}")
         return answer

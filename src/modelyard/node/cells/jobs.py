@@ -16,7 +16,7 @@ from modelyard.kernel.errors import PlatformError
 from modelyard.node.cells.checks import CheckFailed, Checks
 from modelyard.node.cells.job_log import JobLog
 from modelyard.node.cells.ledger import JobLedger
-from modelyard.node.control_plane import ControlPlane, ControlPlaneUnavailable
+from modelyard.node.control_plane import ControlPlane, ControlPlaneRefused, ControlPlaneUnavailable
 from modelyard.node.environments.errors import UvTimeout
 from modelyard.node.environments.locking import Locker
 from modelyard.node.environments.materializing import Environments
@@ -127,6 +127,12 @@ class CellJobs:
                 return
             except ControlPlaneUnavailable as problem:
                 logger.warning("result of job %s: %s", result.job_id, problem)
+            except ControlPlaneRefused as problem:
+                logger.error("result of job %s: %s", result.job_id, problem)
+                if result.failure is not None:
+                    return
+                failure = CellJobFailure("builds.result_invalid", f"The result was not taken: {problem}", "")
+                result = CellJobResult(result.job_id, failure=failure, seconds=result.seconds)
             with suppress(asyncio.TimeoutError):
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
             pause_s = min(RESULT_RETRY_MAX_S, pause_s * 2)

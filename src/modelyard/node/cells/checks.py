@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +20,14 @@ from modelyard.node.cells.specs import CellFactory, module_names
 from modelyard.node.durable_files import remove_folder
 from modelyard.node.environments.materializing import Environments
 from modelyard.node.launcher.confinement import CellSpec
-from modelyard.node.supervisor.launcher_client import Event, LauncherClient
+from modelyard.node.supervisor.launcher_client import Event, LauncherClient, LauncherGone
 from modelyard.node.versions.cache import VersionCache
 
 EXIT_OUT_OF_MEMORY = 71
 MEMORY_WORDS = ("MemoryError", "std::bad_alloc", "needs more memory", "Cannot allocate memory", "Unable to allocate")
 MEMORY_MIB_DEFAULT = 512
 CLOSING_S = 5.0
+LAUNCHER_TIMEOUT_S = 30.0
 TEXT_CHARS_MAX = 16 * 1024
 
 
@@ -93,7 +95,7 @@ class Checks:
             sample = await self._read_sample(inputs)
             if sample is not None:
                 spec["sample"] = sample
-            finished = await self._run(job, cell, spec, log, paths, out_dir)
+            finished = await self._run_again_if_cut_off(job, cell, spec, log, paths, out_dir)
             result = _judge(finished, out_dir, memory_mib, job.timeout_s, log)
         finally:
             await asyncio.to_thread(remove_folder, out_dir)
@@ -109,6 +111,24 @@ class Checks:
             return None
         return json.loads((await self._cache.get_blob(digest)).read_bytes())
 
+    async def _run_again_if_cut_off(
+        self, job: CellJob, cell: CellSpec, spec: dict[str, Any], log: JobLog, paths: tuple[str, ...], out_dir: Path
+    ) -> Event:
+        """What dies with our launcher or zygote, or by a SIGKILL that is not ours, gets a second run: nothing is wrong
+        with the model. Only once, because the killer may be the kernel, short of memory."""
+        how = "its process was killed"
+        try:
+            finished = await self._run(job, cell, spec, log, paths, out_dir)
+            if not _is_cut_off(finished):
+                return finished
+        except LauncherGone:
+            how = "the node's launcher ended"
+            await self._launcher.wait_ready(LAUNCHER_TIMEOUT_S)
+        log.line(f"The check was cut off ({how}); it begins again.")
+        await asyncio.to_thread(remove_folder, out_dir)
+        self._cells.make_scratch(job.project_id, out_dir.name)
+        return await self._run(job, cell, spec, log, paths, out_dir)
+
     async def _run(
         self, job: CellJob, cell: CellSpec, spec: dict[str, Any], log: JobLog, paths: tuple[str, ...], out_dir: Path
     ) -> Event:
@@ -123,6 +143,11 @@ class Checks:
             # Whoever still holds the pipe was killed with the job.
             await asyncio.wait({reading}, timeout=2.0)
             reading.cancel()
+
+
+def _is_cut_off(finished: Event) -> bool:
+    reason = finished.get("reason")
+    return reason == "zygote" or (reason == "exit" and finished.get("status") == -signal.SIGKILL)
 
 
 def _judge(finished: Event, out_dir: Path, memory_mib: int, timeout_s: float, log: JobLog) -> dict[str, Any]:

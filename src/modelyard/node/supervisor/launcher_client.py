@@ -68,6 +68,11 @@ class LauncherClient:
         await self._launch()
         self._watch = asyncio.create_task(self._keep_running())
 
+    async def wait_ready(self, timeout_s: float) -> None:
+        """Returns once a launcher runs, after a LauncherGone the next one. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            await self._ready.wait()
+
     async def _launch(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         script = Path(launcher_init).with_name("__main__.py")
@@ -149,6 +154,7 @@ class LauncherClient:
         try:
             self._channel.send(message, fds)
         except ChannelClosed as cause:
+            self._ready.clear()
             raise LauncherGone(str(cause)) from cause
         self._write_when_possible()
 

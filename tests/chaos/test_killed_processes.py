@@ -3,7 +3,6 @@ acknowledged write is lost, nothing is half there."""
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
@@ -18,15 +17,11 @@ PREDICTIONS_NEED = ("node agent", "launcher", "envoy", "zygote", "worker")
 @pytest.mark.parametrize("role", ["control plane", "node agent", "launcher", "envoy", "zygote", "worker"])
 def test_killed_process_predictions_writes_and_build_go_on(sound: Site, role: str) -> None:
     model = f"during-{role.replace(' ', '-')}"
-    # The check's own process would be one of these: a model that is killed there fails its build, and should.
-    victims = find_role(sound.home, role)
-    assert victims
-    with sound.predictions(f"kill -9 of the {role}") as finish:
+    with sound.predictions(f"kill -9 of the {role}") as finish, sound.next_cell() as wait_for_check:
         writer = Writer(sound.installation.client("owner"))
         number = sound.push(sound.model(model, load_s=1.5)).number
-        sound.wait_for_step(number, "check")
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+        wait_for_check()
+        victims = sound.kill(role)  # of workers the one that answers, and the one that the check runs in
         build = sound.wait_build(number)
         until(sound.answers, "predictions again")
         outcome, gap_s = finish()

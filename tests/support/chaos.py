@@ -265,6 +265,12 @@ class Site:
 
             return str(until(begun, f"build {number} begins {step}", timeout_s, 0.001))
 
+    @contextmanager
+    def next_cell(self) -> Iterator[Callable[[], set[int]]]:
+        """The function waits until a process has begun in a cell since the block began, and gives its pids."""
+        before = set(find_role(self.home, "worker"))
+        yield lambda: set(until(lambda: set(find_role(self.home, "worker")) - before, "a cell's process"))
+
     # What must hold ---------------------------------------------------------------------------------------------
 
     def wait_build(self, number: int, timeout_s: float = 2 * RECOVERY_S_MAX) -> dict[str, Any]:

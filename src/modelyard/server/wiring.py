@@ -29,11 +29,12 @@ from modelyard.server.wiring_web import page_routers
 from modelyard.trust.keys import KeyRing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+JOBS_AFTER_S = 3.0  # at the latest, if nobody asks whether the process is ready
 
 
 @dataclass(slots=True)
 class Platform:
-    """The wired control plane. `on_start` runs in order, `on_stop` in reverse."""
+    """The wired control plane. `on_start` runs in order, `on_stop` in reverse, `on_ready` when it is first found so."""
 
     settings: ServerSettings
     database: Database
@@ -43,6 +44,7 @@ class Platform:
     slice_routers: list[APIRouter] = field(default_factory=list)
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
+    on_ready: list[Callable[[], None]] = field(default_factory=list)
     readiness: dict[str, Callable[[], bool]] = field(default_factory=dict)
     bells: list[Bell] = field(default_factory=list)
 
@@ -51,7 +53,12 @@ class Platform:
 
     def unready_parts(self) -> list[str]:
         """Names of the parts that are not ready yet."""
-        return [name for name, is_ready in self.readiness.items() if not is_ready()]
+        unready = [name for name, is_ready in self.readiness.items() if not is_ready()]
+        if not unready:
+            actions, self.on_ready = self.on_ready, []
+            for action in actions:
+                action()
+        return unready
 
     def end_waiting(self) -> None:
         """Before the listeners close: long polls and event streams end now. From any thread."""
@@ -94,32 +101,14 @@ def build_platform(settings: ServerSettings, clock: Clock | None = None) -> Plat
     platform = Platform(settings, database, clock, rooms.identity.authenticator, rooms.identity.authorizer)
     platform.slice_routers += _api_routers(rooms) + page_routers(rooms.identity, rooms.builds, rooms.deployment, clock)
     platform.slice_routers.append(backup.router(settings.server.home, is_sqlite=database.is_sqlite))
-    platform.on_start.append(jobs.start)
+    platform.on_start.append(lambda: jobs.start_later(JOBS_AFTER_S))
+    platform.on_ready.append(jobs.hurry)
     platform.on_stop += [lookups.close, jobs.stop]
     platform.bells += [rooms.builds.cells.bell, rooms.deployment.changes.bell, rooms.deployment.release_changes]
     platform.readiness["node"] = rooms.deployment.has_speaking_node
     # Whoever waits for readiness logs in next; at a first start nobody could yet.
     platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
-    # Whoever waits for readiness logs in next; at a first start nobody could yet.
-    platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
     return platform
-
-
-def _has_users(identity: Identity, database: Database) -> bool:
-    with database.reading() as uow:
-        return identity.users.has_users(uow)
-
-
-def _once(condition: Callable[[], bool]) -> Callable[[], bool]:
-    """For what never turns false again: not asked any more once it was true."""
-    seen = False
-
-    def holds() -> bool:
-        nonlocal seen
-        seen = seen or condition()
-        return seen
-
-    return holds
 
 
 def _has_users(identity: Identity, database: Database) -> bool:

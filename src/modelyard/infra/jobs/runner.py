@@ -5,23 +5,17 @@ starts the workflow *with the row's id*, which is idempotent: however often it t
 between, there is one run. (A workflow is never started inside an open transaction: on the same SQLite file that would
 block for over a minute; DBOS has a file of its own.) After a kill the workflow goes on at the step it was in.
 
-One installation has one runner per process, because DBOS keeps its state in globals.
+One installation has one runner per process, because DBOS keeps its state in globals; it is all in `engine`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
-
-from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelyard.infra.db.database import Database, UnitOfWork
 from modelyard.infra.jobs import store
@@ -29,22 +23,17 @@ from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterru
 from modelyard.kernel.clock import Clock
 from modelyard.kernel.ids import new_id
 
+if TYPE_CHECKING:
+    from modelyard.infra.jobs.engine import Engine
+
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Pinned: DBOS only resumes workflows of its own version, and ours must outlive upgrades. A change to a handler's steps
-# goes through `JobRun.patched`.
-APPLICATION_VERSION = "1"
 # A start has better things to do than housekeeping.
 CHORES_AFTER_S = 600.0
 CHORES_LOOK_S = 1.0
+LAUNCH_AGAIN_S = 5.0
 _ONE_PER_PROCESS = threading.Lock()
-_ENDED = {
-    "SUCCESS": "succeeded",
-    "ERROR": "failed",
-    "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
-    "CANCELLED": "cancelled",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +77,8 @@ class JobRun:
                 return {"error": error_of(cause)}
 
         try:
-            outcome = DBOS.run_step(
-                {
-                    "name": name,
-                    "retries_allowed": True,
-                    "max_attempts": settings.tries,
-                    "interval_seconds": settings.first_pause_s,
-                    "backoff_rate": 3.0,
-                    "should_retry": is_transient,
-                },
-                guarded,
+            outcome = self._jobs.engine.run_step(
+                name, guarded, tries=settings.tries, pause_s=settings.first_pause_s, should_retry=is_transient
             )
         except Exception as cause:
             # The last transient error, or DBOS's word that all tries were used up.
@@ -109,7 +90,7 @@ class JobRun:
 
     def patched(self, name: str) -> bool:
         """Whether this run takes the code as changed under this name; runs begun before go the old way to their end."""
-        return DBOS.patch(name)
+        return self._jobs.engine.patch(name)
 
 
 JobHandler = Callable[[JobRun], None]
@@ -138,7 +119,7 @@ class Jobs:
         self._running: set[str] = set()
         self._chores: list[Chore] = []
         self._chore_thread: threading.Thread | None = None
-        self._workflow: Callable[[str, str, str], None] | None = None
+        self._engine: Engine | None = None
 
     def register(self, name: str, handler: JobHandler) -> None:
         """Before `start`; the name is stored with each job and never changes its meaning."""
@@ -166,40 +147,41 @@ class Jobs:
     def start(self) -> None:
         """Launches DBOS, which resumes what was cut off, and the reconciler. Raises RuntimeError if the process has
         another runner at work: DBOS would silently mix the two."""
-        if not _ONE_PER_PROCESS.acquire(blocking=False):
-            raise RuntimeError("another job runner is at work in this process; stop it first")
-        self._stopping.clear()
+        self._begin()
         try:
             self._launch()
         except BaseException:
-            DBOS.destroy(destroy_registry=True)
             _ONE_PER_PROCESS.release()
             raise
-        self._thread = threading.Thread(target=self._reconcile_forever, name="job-reconciler", daemon=True)
+        self._run_threads()
+
+    def start_later(self, delay_s: float) -> None:
+        """The same in the background, after `hurry`, the first request of a job, or `delay_s`: whoever waits for the
+        process to be ready does not wait for DBOS."""
+        self._begin()
+        self._run_threads(delay_s)
+
+    def hurry(self) -> None:
+        """Looks now for what there is to do."""
+        self._nudge.set()
+
+    def _begin(self) -> None:
+        if not _ONE_PER_PROCESS.acquire(blocking=False):
+            raise RuntimeError("another job runner is at work in this process; stop it first")
+        self._stopping.clear()
+
+    def _run_threads(self, delay_s: float = 0.0) -> None:
+        self._thread = threading.Thread(
+            target=self._reconcile_forever, args=(delay_s,), name="job-reconciler", daemon=True
+        )
         self._thread.start()
         self._chore_thread = threading.Thread(target=self._do_chores, name="chores", daemon=True)
         self._chore_thread.start()
 
     def _launch(self) -> None:
-        _prepare_file(self.settings.url)
-        logging.getLogger("dbos").setLevel(logging.WARNING)
-        config: DBOSConfig = {
-            "name": "modelyard",
-            "system_database_url": self.settings.url,
-            "application_version": APPLICATION_VERSION,
-            "executor_id": "local",
-            "log_level": "WARNING",
-            "enable_otlp": False,
-            "serializer": _JsonSerializer(),
-            "notification_listener_polling_interval_sec": self.settings.listen_s,
-        }
-        DBOS(config=config)
+        from modelyard.infra.jobs.engine import Engine
 
-        def run_job(job_id: str, name: str, subject_id: str) -> None:
-            self._run(job_id, name, subject_id)
-
-        self._workflow = DBOS.workflow(name="run_job", max_recovery_attempts=1000)(run_job)
-        DBOS.launch()
+        self._engine = Engine(self.settings.url, self._run, listen_s=self.settings.listen_s)
 
     def stop(self) -> None:
         """Ends without waiting for running steps; the next start takes them up again."""
@@ -212,8 +194,17 @@ class Jobs:
         if self._chore_thread is not None:
             self._chore_thread.join(timeout=5)
             self._chore_thread = None
-        DBOS.destroy(destroy_registry=True)
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
         _ONE_PER_PROCESS.release()
+
+    @property
+    def engine(self) -> Engine:
+        """Raises RuntimeError before it was launched."""
+        if self._engine is None:
+            raise RuntimeError("jobs were not started")
+        return self._engine
 
     @property
     def is_stopping(self) -> bool:
@@ -243,14 +234,18 @@ class Jobs:
             if job.id not in self._running:
                 self._look_after(job)
 
-    def _reconcile_forever(self) -> None:
+    def _reconcile_forever(self, delay_s: float) -> None:
+        if self._engine is None:
+            self._nudge.wait(delay_s)
         while not self._stopping.is_set():
             self._nudge.clear()
             try:
+                if self._engine is None:
+                    self._launch()
                 self.reconcile()
             except Exception:
                 log.exception("the job reconciler met an error and goes on")
-            self._nudge.wait(self.settings.scan_s)
+            self._nudge.wait(self.settings.scan_s if self._engine is not None else LAUNCH_AGAIN_S)
 
     def _do_chores(self) -> None:
         due = {chore.name: time.monotonic() + min(chore.every_s, CHORES_AFTER_S) for chore in self._chores}
@@ -265,20 +260,17 @@ class Jobs:
                     log.exception("the chore %s met an error; it is tried again later", chore.name)
 
     def _start(self, job: Job) -> None:
-        if self._workflow is None:
-            raise RuntimeError("jobs were not started")
+        engine = self.engine
         with self._database.transaction() as uow:
             store.mark_started(uow, job.id)
-        with SetWorkflowID(job.id):
-            DBOS.start_workflow(self._workflow, job.id, job.name, job.subject_id)
+        engine.begin(job.id, job.name, job.subject_id)
 
     def _look_after(self, job: Job) -> None:
         """A row says started, but nothing runs here: DBOS is resuming it, has ended it, or never heard of it."""
-        status = DBOS.get_workflow_status(job.id)
-        if status is None:
+        if not self.engine.is_known(job.id):
             self._start(job)
-        elif status.status in _ENDED:
-            self._end(job.id, _ENDED[status.status], None)
+        elif ended := self.engine.find_end(job.id):
+            self._end(job.id, ended, None)
 
     def _run(self, job_id: str, name: str, subject_id: str) -> None:
         """The one workflow: every job is it, under the row's id."""
@@ -303,33 +295,6 @@ class Jobs:
             store.mark_ended(uow, job_id, state, self._clock.now(), error)
 
 
-class _JsonSerializer(Serializer):
-    """Checkpoints as JSON: nothing is ever unpickled in the control plane, not even from our own file."""
-
-    def serialize(self, data: Any) -> str:
-        if isinstance(data, BaseException):
-            return json.dumps({"$error": [type(data).__name__, str(data)[:4000]]})
-        return json.dumps(data, allow_nan=False)
-
-    def deserialize(self, serialized_data: str) -> Any:
-        value = json.loads(serialized_data)
-        if isinstance(value, dict) and "$error" in value:
-            return RuntimeError(": ".join(value["$error"]))
-        return value
-
-    def name(self) -> str:
-        return "modelyard_json"
-
-
 def _last_of(cause: Exception) -> Exception:
     errors = getattr(cause, "errors", None)
     return errors[-1] if isinstance(errors, list) and errors and isinstance(errors[-1], Exception) else cause
-
-
-def _prepare_file(url: str) -> None:
-    """WAL, so that a checkpoint costs one write and readers never wait; the mode stays with the file."""
-    if url.startswith("sqlite:///"):
-        path = Path(url.removeprefix("sqlite:///"))
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")

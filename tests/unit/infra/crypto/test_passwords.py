@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+from argon2.exceptions import VerifyMismatchError
+
 from modelyard.infra.crypto.passwords import PasswordHashing, new_one_time_password
 
 CHEAP = PasswordHashing(memory_kib=64, passes=1)
@@ -14,6 +17,14 @@ def test_password_is_correct_for_its_own_hash_alone() -> None:
     assert not CHEAP.is_correct("four unrelated words herE", encoded)
     assert not CHEAP.is_correct("four unrelated words here", None)
     assert not CHEAP.is_correct("four unrelated words here", "no hash")
+
+
+def test_decoy_is_computed_like_a_hash_of_today_and_matches_nothing() -> None:
+    decoy, encoded = CHEAP._decoy, CHEAP.hash("four unrelated words here")
+    assert decoy.split("$")[:4] == encoded.split("$")[:4]
+    assert [len(part) for part in decoy.split("$")] == [len(part) for part in encoded.split("$")]
+    with pytest.raises(VerifyMismatchError):  # any other error would mean that no hash was computed
+        CHEAP._hasher.verify(decoy, "four unrelated words here")
 
 
 def test_password_hash_under_other_parameters_is_outdated() -> None:

@@ -37,7 +37,7 @@ def render_status(found: dict[str, Any], indent: str = "") -> str:
             lines.append(f"{indent}{label}")
             lines.append(render_status(value, indent + "  "))
         elif isinstance(value, list):
-            lines.append(f"{indent}{label:<20}{len(value)}")
+            lines.append(f"{indent}{label:<20}{len(value) or 'nothing'}")
             lines += [f"{indent}  {_one_line(item)}" for item in value]
         else:
             lines.append(f"{indent}{label:<20}{value}")

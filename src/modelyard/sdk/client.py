@@ -108,6 +108,12 @@ class Client:
     def close(self) -> None:
         self.transport.close()
 
+    def __repr__(self) -> str:
+        return f"Client({self.url!r}, project={self._project!r})"
+
+    def _ipython_display_(self) -> None:
+        """Nothing: as a cell's last word, `my.connect()` has printed who and where already."""
+
     def __enter__(self) -> Self:
         return self
 

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from modelyard.sdk.client import Client
@@ -34,15 +34,17 @@ def free_port() -> int:
 
 
 class Installation:
-    """`modelyard up` in a temporary folder. With `server_cpu` its whole process tree keeps to that core."""
+    """`modelyard up` in a temporary folder. With `server_cpu` its whole process tree keeps to that core; `options` go
+    to `up`."""
 
-    def __init__(self, folder: Path, *, server_cpu: int | None = None) -> None:
+    def __init__(self, folder: Path, *, server_cpu: int | None = None, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.home = folder / "home"
         self._password = folder / "admin-password"
         self._server_cpu = server_cpu
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Client] = {}
 
@@ -53,7 +55,7 @@ class Installation:
             self._password.write_text(secrets.token_urlsafe(16))
             self._password.chmod(0o600)
         command = [sys.executable, "-m", "modelyard.cli", "up", "--home", str(self.home), "--port", str(self.port)]
-        command += ["--admin-password-file", str(self._password)]
+        command += ["--admin-password-file", str(self._password), *self._options]
         if self._server_cpu is not None and shutil.which("taskset"):
             command = ["taskset", "-c", str(self._server_cpu), *command]
         with (self.folder / "up.log").open("ab") as log:
@@ -72,6 +74,11 @@ class Installation:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(60)
         return time.perf_counter() - begin
+
+    def close(self) -> None:
+        """Closes every client."""
+        while self._clients:
+            self._clients.popitem()[1].close()
 
     def client(self, name: str = "admin") -> Client:
         """Logged in; `author`, `reviewer` and `owner` are made with their role in the project at the first call."""
@@ -143,14 +150,15 @@ def train(folder: Path, *, weak: bool) -> None:
 
 
 @contextlib.contextmanager
-def installation(*, server_cpu: int | None = None) -> Iterator[Installation]:
+def installation(*, server_cpu: int | None = None, options: Sequence[str] = ()) -> Iterator[Installation]:
     """One that is up, and gone with all its files afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="modelyard-bench-", dir=os.environ.get("TMPDIR", "/var/tmp")))
     folder.chmod(0o711)
-    made = Installation(folder, server_cpu=server_cpu)
+    made = Installation(folder, server_cpu=server_cpu, options=options)
     try:
         made.up()
         yield made
     finally:
+        made.close()
         made.down()
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,7 +6,9 @@ import os
 import sys
 
 import pytest
+from tests.support.installations import installation, released
 
+__all__ = ["installation", "released"]
 ASKED_FOR = ("browser", "kill_matrix", "escape_matrix")
 
 

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'test.db'}"
         return
-    server = make_url(request.getfixturevalue("postgresql")).set(drivername="postgresql+psycopg")
+    with new_postgresql_database(request.getfixturevalue("postgresql")) as url:
+        yield url
+
+
+@contextmanager
+def new_postgresql_database(server_url: str) -> Iterator[str]:
+    """The URL of an empty database on the server, which is dropped afterwards."""
+    server = make_url(server_url).set(drivername="postgresql+psycopg")
     name = f"test_{secrets.token_hex(6)}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:

@@ -24,7 +24,7 @@ ANSWER_HEADERS_REMOVED = (
 # Uploads and event streams: nothing bounds their length, only how long they may be silent.
 CONTROL_SILENT_S = 3600
 
-SERVER_METADATA = {"name": "modelyard", "version": "2", "extensions": ["predict"]}
+SERVER_METADATA = {"name": "modelyard", "version": "2", "extensions": ["binary_tensor_data", "predict"]}
 
 
 def route_configuration(entries: Iterable[bytes]) -> Message:

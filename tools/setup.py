@@ -31,7 +31,8 @@ STAMP = VENV / "modelyard-setup.json"
 PROGRAMS = (
     (
         "modelyard.server.__main__",
-        "modelyard.server.wiring",
+        "modelyard.server.serving",
+        "modelyard.infra.jobs.engine",
         "alembic.operations",
         "alembic.script",
         "uvicorn.protocols.http.httptools_impl",

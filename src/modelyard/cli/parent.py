@@ -39,13 +39,12 @@ class StartFailed(Exception):
 
 @dataclass(slots=True)
 class Part:
-    """A process to keep alive. `command` is what follows the interpreter; `waits_for` is a file it needs at first."""
+    """A process to keep alive. `command` is what follows the interpreter."""
 
     name: str
     command: Sequence[str]
     log_path: Path
     environment: dict[str, str] = field(default_factory=dict)
-    waits_for: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     next_start_at: float = 0.0
@@ -107,8 +106,7 @@ class Parent:
         for part in self._parts:
             if part.process is not None and part.process.poll() is not None:
                 self._mourn(part, part.process.returncode, now)
-            due = part.process is None and now >= part.next_start_at
-            if due and (part.waits_for is None or part.waits_for.exists()):
+            if part.process is None and now >= part.next_start_at:
                 part.start()
 
     def _mourn(self, part: Part, status: int, now: float) -> None:

@@ -178,10 +178,9 @@ def _parts(
         ),
         Part(
             "node",
-            ["-m", "modelyard.node", "--home", str(home), "--port", str(port)],
+            ["-m", "modelyard.node", "--home", str(home), "--port", str(port), "--await-trust"],
             logs / "node.log",
             node,
-            waits_for=home / "node" / "trust.json",
         ),
     ]
 

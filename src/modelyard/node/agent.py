@@ -46,9 +46,11 @@ from modelyard.trust.keys import read_node_trust
 
 logger = logging.getLogger(__name__)
 
+TRUST_FILE = "trust.json"
 POLL_WAIT_S = 25.0
 STATUS_EVERY_S = 10.0
 RETRY_FIRST_S, RETRY_MAX_S = 0.1, 15.0
+LOOK_AROUND_AFTER_S = 2.0
 STOP_GRACE_S = 10.0
 
 
@@ -69,7 +71,7 @@ class Agent:
         settings.log_dir.mkdir(exist_ok=True, mode=0o700)
         self._run_dir = make_run_dir(settings.home)
         self._alone = _lock(node_dir / "agent.lock")
-        self._trust = read_node_trust(node_dir / "trust.json")
+        self._trust = read_node_trust(node_dir / TRUST_FILE)
         key = SigningKey.from_pem(read_private_file(node_dir / "node.pem"))
         self._control = ControlPlane(settings.control_socket, self._trust.node_id, key)
         self._stopping = asyncio.Event()
@@ -128,7 +130,6 @@ class Agent:
             self._tasks = [
                 asyncio.create_task(work, name=name)
                 for name, work in (
-                    ("interpreters", self._look_around()),
                     ("desired-state", self._for_ever(self._follow_desired_state)),
                     ("orders", self._for_ever(self._follow_orders)),
                     ("status", self._for_ever(self._report)),
@@ -156,7 +157,9 @@ class Agent:
         os.close(self._alone)
 
     async def _look_around(self) -> None:
-        """Finds out early which Pythons there are, so that no build waits for it."""
+        """Finds out early which Pythons there are, so that no build waits for it; but not so early that the start does:
+        it runs every interpreter there is."""
+        await asyncio.sleep(LOOK_AROUND_AFTER_S)
         try:
             await self._interpreters.find_all()
         except (OSError, PlatformError) as problem:
@@ -240,7 +243,9 @@ class Agent:
     async def _report(self) -> None:
         """After every change, and at least every STATUS_EVERY_S seconds."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._status_due.wait(), STATUS_EVERY_S)
+            # Not `wait_for`: Python 3.11's may swallow the cancellation that ends us.
+            async with asyncio.timeout(STATUS_EVERY_S):
+                await self._status_due.wait()
         self._status_due.clear()
         self._replicas.trim_logs()
         try:

@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 
+from modelyard.infra.db.errors import DatabaseFull
 from modelyard.kernel.access import SYSTEM, Principal
 from modelyard.kernel.events import Event
+
+# Full; and, of input and output errors, that the index of the write-ahead log can't grow.
+_SQLITE_FULL = frozenset({13, 10 | 19 << 8})
+_POSTGRESQL_FULL = "53100"
 
 EventSink = Callable[["UnitOfWork", list[Event]], None]
 
@@ -105,7 +110,13 @@ def _engine(settings: DatabaseSettings) -> sa.Engine:
         )
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
-        return engine
+    else:
+        engine = _postgresql(url, settings)
+    sa.event.listen(engine, "handle_error", _tell_when_full)
+    return engine
+
+
+def _postgresql(url: URL, settings: DatabaseSettings) -> sa.Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=settings.pool_size,
@@ -113,6 +124,14 @@ def _engine(settings: DatabaseSettings) -> sa.Engine:
         pool_pre_ping=True,
         isolation_level="READ COMMITTED",
     )
+
+
+def _tell_when_full(context: ExceptionContext) -> None:
+    """A full disk is no fault of ours or the caller's, and passes: it gets a name and a hint."""
+    cause = context.original_exception
+    number, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
+    if number in _SQLITE_FULL or state == _POSTGRESQL_FULL:
+        raise DatabaseFull(reason=str(cause).splitlines()[0][:200]) from cause
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -101,6 +101,7 @@ class _Connection(asyncio.Protocol):
             waiting.set_result(int(head[9:12]))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(exc or ConnectionResetError("the server closed the connection"))
 
@@ -161,6 +162,8 @@ async def open_loop(
     async def ask(due: float) -> None:
         async with free:
             connection = idle.pop()
+            if connection.transport is None:  # closed while nothing was under way on it, as any client would see
+                connection = await _connect_again(target)
             try:
                 status = await connection.send(target.request)
                 outcome.statuses[status] += 1

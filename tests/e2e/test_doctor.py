@@ -79,12 +79,6 @@ def test_doctor_home_that_does_not_exist_yet_has_no_fault(place: Place) -> None:
     assert faults(Place(place.home.parent / "new", port=place.port)) == []
 
 
-@pytest.mark.root
-def test_doctor_folder_above_that_workers_cannot_pass(place: Place) -> None:
-    place.home.parent.chmod(0o700)
-    only(place, "passage", f"can't pass through {place.home.parent}")
-
-
 def test_doctor_envoy_missing(place: Place) -> None:
     only(Place(place.home, place.port, envoy="/nowhere/envoy"), "envoy", "there is no Envoy at /nowhere/envoy")
 

@@ -79,24 +79,6 @@ def check_home(place: Place) -> Found:
         )
 
 
-def blocked_folder(home: Path) -> Path | None:
-    """The folder above the home that model workers can't pass through: started by root, they run as other users."""
-    if os.geteuid() != 0:
-        return None
-    above = home.absolute().parents
-    return next((folder for folder in above if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH), None)
-
-
-def check_passage(place: Place) -> Found:
-    blocked = blocked_folder(place.home)
-    if blocked is not None:
-        yield (
-            f"model workers run as other users and can't pass through {blocked}",
-            "a home that everybody may pass through, and nobody else read",
-            f"chmod o+x {blocked}, or choose another: --home /var/lib/modelyard",
-        )
-
-
 def check_disk(place: Place) -> Found:
     nearest = next(folder for folder in (place.home, *place.home.absolute().parents) if folder.exists())
     free = shutil.disk_usage(nearest).free
@@ -307,7 +289,6 @@ def check_certificate(place: Place) -> Found:
 
 CHECKS: dict[str, Callable[[Place], Found]] = {
     "home": check_home,
-    "passage": check_passage,
     "disk": check_disk,
     "run folder": check_run_dir,
     "lock": check_lock,

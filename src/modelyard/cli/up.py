@@ -134,17 +134,9 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _make_home(home: Path) -> None:
-    from modelyard.cli.inspection import blocked_folder
     from modelyard.infra.processes.paths import UnsafeRunDirectory, make_run_dir
     from modelyard.sdk.errors import ModelyardError
 
-    blocked = blocked_folder(home)
-    if blocked is not None:
-        raise ModelyardError(
-            f"model workers run as other users and can't pass through {blocked}, which the home {home} lies in.",
-            code="up.home_unreachable",
-            hint=f"chmod o+x {blocked}, or choose another: --home /var/lib/modelyard",
-        )
     try:
         # Model workers have a uid of their own: they pass through the home to their environment, and read nothing else.
         for folder, mode in ((home, 0o711), (home / "logs", 0o700), (home / "control", 0o700), (home / "node", 0o711)):

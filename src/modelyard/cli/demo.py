@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     installation = Installation(options.home, options.port)
     try:
-        Demonstration(installation).run()
+        Demonstration(installation, stops=options.exit).run()
         if not options.exit:
             installation.process.wait()
     except KeyboardInterrupt:
@@ -123,8 +123,9 @@ class Installation:
 class Demonstration:
     """The six lines. Each step says what it did and how long that took."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, *, stops: bool) -> None:
         self._installation = installation
+        self._stops = stops
         self._logins: dict[str, str] = {}
         self._folder = installation.home / "demo" / MODEL
 
@@ -276,7 +277,8 @@ class Demonstration:
         }
         shown = "  ".join(f"{name} {password}" for name, password in logins.items())
         print(f"Console  {self._installation.url}    logins (once): {shown or 'as shown at the first run'}")
-        print(f"Ctrl-C stops all; state stays in {self._installation.home}/", flush=True)
+        end = "Stopping" if self._stops else "Ctrl-C stops all"
+        print(f"{end}; state stays in {self._installation.home}/", flush=True)
 
 
 def cli_json(*arguments: str, accept: type[ModelyardError] | None = None) -> Any:

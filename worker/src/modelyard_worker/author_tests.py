@@ -109,8 +109,7 @@ def run_tests(
     arguments = [
         *(str(files_dir / path) for path in paths),
         *("-q", "--no-header", "--tb=short", "--color=no", "-p", "no:cacheprovider"),
-        *("--rootdir", str(files_dir), "--confcutdir", str(files_dir)),
-        *("-c", str(configuration) if configuration.is_file() else os.devnull),
+        *("--rootdir", str(files_dir), "-c", str(configuration) if configuration.is_file() else os.devnull),
         # Without it pytest lists every folder above too, which a cell may pass through but not read.
         *("--confcutdir", str(files_dir)),
     ]

@@ -75,14 +75,13 @@ class Database:
         self, by: Principal = SYSTEM, *, request_id: str = "", source: str = "system"
     ) -> Iterator[UnitOfWork]:
         """Commits at the end, rolls back on any exception. Writers wait for each other from the first statement."""
-        with self.engine.connect() as connection:
-            with connection.begin():
-                uow = UnitOfWork(connection, by, request_id, source)
-                yield uow
-                if uow.events:
-                    if self._event_sink is None:
-                        raise RuntimeError("events were recorded, but nothing stores them")
-                    self._event_sink(uow, uow.events)
+        with self.engine.connect() as connection, connection.begin():
+            uow = UnitOfWork(connection, by, request_id, source)
+            yield uow
+            if uow.events:
+                if self._event_sink is None:
+                    raise RuntimeError("events were recorded, but nothing stores them")
+                self._event_sink(uow, uow.events)
         for action in uow._after_commit:
             action()
 

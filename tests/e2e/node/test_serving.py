@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -141,42 +141,43 @@ def test_endpoints_one_that_fails_holds_up_no_other(node: Node) -> None:
     assert is_serving(node, 2)
 
 
+TELLS_ITS_PID = b"""
+import os
+class Model:
+    def predict(self, rows):
+        return [{"y": float(os.getpid())} for _ in rows]
+"""
+
+
+async def ask_at_once(node: Node, count: int) -> list[bytes]:
+    """The answers to `count` requests that are sent in one moment, each on a connection that is open already."""
+    body = b'{"rows": [{"x": 1.0}]}'
+    head = (
+        f"POST /v2/models/{PROJECT}.one/predict HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {node.token()}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    pairs = [await asyncio.open_connection("127.0.0.1", node.port) for _ in range(count)]
+    for _, writer in pairs:
+        writer.write(head.encode() + body)
+    answers = await asyncio.gather(*(reader.read() for reader, _ in pairs))
+    for _, writer in pairs:
+        writer.close()
+    return list(answers)
+
+
 def test_cold_endpoint_asked_200_times_at_once_starts_once(node: Node) -> None:
     node.start()
-    version = node.doubler(idle_s=1)
+    version = node.version("1.0.0", {"model.py": TELLS_ITS_PID}, sample=[{"x": 1.0}], idle_s=2)
     split = node.release(version)
     node.desire(node.endpoint(split), versions=(version,))
     node.wait_live(split)
-    name = version.state.version_id
-    node.peer.wait_status(lambda s: replica_status(s, name)["phase"] == "idle", timeout_s=60)
-    log = node.node_dir / "logs" / "replicas" / f"{name}.log"
-    url = f"http://127.0.0.1:{node.port}/v2/models/{PROJECT}.one/predict"
-    headers = {"authorization": f"Bearer {node.token()}"}
-
-    def call(number: int) -> tuple[int, Any]:
-        answer = httpx.post(url, json={"rows": [{"x": number}]}, headers=headers, timeout=60.0, trust_env=False)
-        return answer.status_code, answer.json()["predictions"]
-
-    seen: set[int] = set()
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            for status in node.peer.statuses[-3:]:
-                pid = replica_status(status, name).get("pid")
-                seen.add(pid) if pid else None
-            time.sleep(0.005)
-
-    node.peer.statuses.clear()
-    watching = threading.Thread(target=watch)
-    watching.start()
-    with ThreadPoolExecutor(200) as pool:
-        answers = list(pool.map(call, range(200)))
-    node.peer.wait_status(lambda s: replica_status(s, name)["phase"] == "ready")
-    done.set()
-    watching.join()
-    assert answers == [(200, [{"y": 2.0 * number}]) for number in range(200)]
-    assert len(seen) == 1, f"workers {seen}; {log.read_text()}"
+    node.peer.wait_status(lambda s: replica_status(s, version.state.version_id)["phase"] == "idle", timeout_s=60)
+    started = time.monotonic()
+    answers = asyncio.run(ask_at_once(node, 200))
+    print(f"200 cold requests in {time.monotonic() - started:.3f} s")
+    bodies = [json.loads(answer.partition(b"\r\n\r\n")[2]) for answer in answers]
+    assert [answer.split(b" ", 2)[1] for answer in answers] == [b"200"] * 200
+    assert len({body["predictions"][0]["y"] for body in bodies}) == 1
 
 
 def test_worker_crashed_is_started_again_by_next_request(live: Node) -> None:

@@ -42,6 +42,7 @@ BUFFER_BYTES_MAX = 64 * 1024
 LINGER_BYTES_MAX = 4 * 1024 * 1024
 LINGER_S = 2.0
 SWEEP_S = 1.0
+QUIET_SWEEP_S = 10.0
 
 Application = Callable[[Request], Union[Response, "asyncio.Future[Response]"]]
 
@@ -355,7 +356,9 @@ class HttpServer:
 
     async def _sweep(self) -> None:
         while True:
-            await asyncio.sleep(min(SWEEP_S, self.limits.read_timeout_s / 4))
+            # Whether a worker is idle is measured by how often it wakes, so one that waits for nothing sleeps longer.
+            pause_s = SWEEP_S if any(c.deadline is not None for c in self._connections) else QUIET_SWEEP_S
+            await asyncio.sleep(min(pause_s, self.limits.read_timeout_s / 4))
             now = time.monotonic()
             for connection in [c for c in self._connections if c.deadline is not None and c.deadline < now]:
                 connection.expire()

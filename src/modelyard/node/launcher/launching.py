@@ -277,7 +277,7 @@ class Launcher:
         fork_ms = round((time.monotonic() - process.forked_at) * 1000, 3)
         self._tell({"event": "started", "id": process.name, "pid": pid, "fork_ms": fork_ms})
         if isinstance(process, Replica):
-            process.last_busy_ns, process.idle_since = process.busy_ns(), time.monotonic()
+            process.start_watching()
             self._watch_idle(process, pid)
             if process.stopping:
                 process.signal(signal.SIGTERM)

@@ -19,8 +19,11 @@ BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
 # A worker that ran this long before it crashed starts again without delay.
 GOOD_RUN_S = 60.0
-# Below this a worker only kept its house: timers and closed connections, no prediction.
-BUSY_NS_MIN = 200_000
+# A worker without requests wakes for its own housekeeping less often than this; every request wakes it several times.
+IDLE_WAKES_MAX = 2
+IDLE_WAKES_PER_S = 0.2
+# One long prediction never sleeps, but it computes.
+IDLE_CPU_SHARE_MAX = 0.02
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -56,14 +59,16 @@ class Process:
         self.clear()
         close_all([self.spec_fd, self.log_fd])
 
-    def busy_ns(self) -> int:
-        """CPU time so far of all its threads, by the kernel's word and not the worker's."""
-        total = 0
-        with suppress(OSError, ValueError):
-            for task in os.listdir(f"/proc/{self.pid}/task"):
+    def activity(self) -> tuple[int, float]:
+        """How often its threads have slept and woken so far, and their CPU seconds; the kernel's word, not its own."""
+        wakes, cpu_s = 0, 0.0
+        with suppress(OSError):
+            for task in Path(f"/proc/{self.pid}/task").iterdir():
                 with suppress(OSError, IndexError, ValueError):
-                    total += int(Path(f"/proc/{self.pid}/task/{task}/schedstat").read_text().split()[0])
-        return total
+                    status = (task / "status").read_text()
+                    wakes += int(status.rpartition("\nvoluntary_ctxt_switches:")[2].split("\n", 1)[0])
+                    cpu_s += int((task / "schedstat").read_text().split()[0]) / 1e9
+        return wakes, cpu_s
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,7 +83,8 @@ class Replica(Process):
     restarts: int = 0
     backoff_s: float = 0.0
     not_before: float = 0.0
-    last_busy_ns: int = 0
+    last_activity: tuple[int, float] = (0, 0.0)
+    looked_at: float = 0.0
     idle_since: float = 0.0
 
     def note_crash(self) -> float:
@@ -93,11 +99,20 @@ class Replica(Process):
         return min(BACKOFF_MAX_S, max(BACKOFF_FIRST_S, self.backoff_s * 2))
 
     def became_idle(self) -> bool:
-        """Whether it has done nothing for `idle_s`. Measured by CPU time, which a worker can't deny."""
-        busy_ns, now = self.busy_ns(), time.monotonic()
-        if busy_ns - self.last_busy_ns >= BUSY_NS_MIN:
-            self.last_busy_ns, self.idle_since = busy_ns, now
+        """Whether it has done nothing for `idle_s`: it hardly woke or computed. Call it every few seconds."""
+        now = time.monotonic()
+        passed_s = now - self.looked_at
+        activity = self.activity()
+        wakes, cpu_s = activity[0] - self.last_activity[0], activity[1] - self.last_activity[1]
+        if wakes > IDLE_WAKES_MAX + IDLE_WAKES_PER_S * passed_s or cpu_s > IDLE_CPU_SHARE_MAX * passed_s:
+            self.idle_since = now
+        self.last_activity, self.looked_at = activity, now
         return now - self.idle_since >= self.idle_s
+
+    def start_watching(self) -> None:
+        """What it did until it was forked does not count."""
+        self.last_activity = self.activity()
+        self.looked_at = self.idle_since = time.monotonic()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -50,7 +50,7 @@ class CellJob:
 
 @dataclass(frozen=True, slots=True)
 class CellJobFailure:
-    """Why it gave no result. `code` is stable, such as `builds.dependency_unresolved`; `hint` is the next thing to do."""
+    """Why it gave no result. `code` is stable, such as `builds.dependency_unresolved`; `hint` is what to do next."""
 
     code: str
     message: str

@@ -55,7 +55,7 @@ class ServerSettings:
 
     @property
     def jobs_url(self) -> str:
-        """The job engine's own database: a file beside ours, or the same PostgreSQL, where it has a schema of its own."""
+        """The job engine's own database: a file beside ours, or a schema of its own in the same PostgreSQL."""
         return self.database.url or f"sqlite:///{(self.control_dir / 'jobs.db').absolute()}"
 
 

@@ -105,6 +105,29 @@ def test_stopped_job_goes_on_after_the_next_start(database: Database, tmp_path: 
     assert steps == ["first", "second", "second"]
 
 
+def test_job_requested_before_a_later_start_runs_without_waiting_for_it(database: Database, tmp_path: Path) -> None:
+    steps: list[str] = []
+    settings = JobsSettings(f"sqlite:///{tmp_path / 'jobs.db'}", scan_s=0.1, listen_s=0.1)
+    jobs = Jobs(database, settings, SystemClock())
+    jobs.register("test", lambda run: run.step("one", lambda: steps.append("one")))
+    jobs.start_later(3600.0)
+    try:
+        assert wait(database, request(database, jobs)) == "succeeded"
+    finally:
+        jobs.stop()
+    assert steps == ["one"]
+
+
+def test_later_start_that_is_stopped_first_never_launches(database: Database, tmp_path: Path) -> None:
+    settings = JobsSettings(f"sqlite:///{tmp_path / 'jobs.db'}")
+    jobs = Jobs(database, settings, SystemClock())
+    jobs.start_later(3600.0)
+    jobs.stop()
+    assert not (tmp_path / "jobs.db").exists()
+    jobs.start()  # the process is free for the next runner
+    jobs.stop()
+
+
 def test_job_runs_with_its_state_in_a_database_of_its_own_server(
     database: Database, tmp_path: Path, database_url: str
 ) -> None:

@@ -66,7 +66,7 @@ def _add_reading(routes: APIRouter, releases: ReleaseService, changes: Bell) -> 
             return None if releases.get(uow, call.access, number).state == "approved" else read(uow)
 
         found = await wait_for_news(changes, lambda: call.read(look), wait_s=wait_s, look_every_s=LOOK_EVERY_S)
-        return found or await run_in_threadpool(call.read, read)
+        return await run_in_threadpool(lambda: call.read(read)) if found is None else found
 
 
 def _add_deciding(routes: APIRouter, releases: ReleaseService) -> None:

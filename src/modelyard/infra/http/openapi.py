@@ -1,4 +1,4 @@
-"""What is true of every route, written into the OpenAPI document once: how calls fail, and how callers show who they are."""
+"""What is true of every route, written into the OpenAPI document once: how calls fail, how callers say who they are."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def complete_document(app: FastAPI) -> None:
 
 def with_failures(document: dict[str, Any]) -> dict[str, Any]:
     """The document, changed in place. A route's own word on a status is kept; `security` is a route's own too."""
-    for path, item in document["paths"].items():
+    for item in document["paths"].values():
         for method in METHODS:
             if method in item:
-                _add_failures(path, method, item[method])
+                _add_failures(method, item[method])
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for replaced in ("HTTPValidationError", "ValidationError"):
@@ -79,7 +79,7 @@ def with_failures(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _add_failures(path: str, method: str, operation: dict[str, Any]) -> None:
+def _add_failures(method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422", "")):
         del responses["422"]

@@ -1,5 +1,7 @@
-"""DBOS, and all that we say to it. Imported by `Jobs` only when it launches: the import takes as long as the rest of the
-control plane's start."""
+"""DBOS, and all that we say to it.
+
+Imported by `Jobs` only when it launches: the import alone takes a third as long as the control plane's whole start.
+"""
 
 from __future__ import annotations
 

@@ -54,6 +54,22 @@ def test_restarted_node_gets_a_new_job_for_the_lost_one(site: BuildsApplication)
     assert locks[1] != lost.job_id
 
 
+def test_poll_that_a_killed_node_left_behind_takes_nothing_from_its_successor(site: BuildsApplication) -> None:
+    answers: list[Any] = []
+    old = {"wait_s": 8, "boot": site.node.boot}
+    site.node.stop()
+    ghost = threading.Thread(target=lambda: answers.append(site.node.get("/node/v1/orders", **old)))
+    ghost.start()
+    time.sleep(0.3)  # it waits on the server, and nobody will read its answer
+    site.node.boot = "boot-2"
+    site.node.start()
+    site.start()
+    assert site.wait(1)["state"] == "succeeded"
+    ghost.join(15)
+    assert answers[0].json() == {"jobs": [], "queries": []}
+    assert [job.kind for job in site.node.jobs] == ["lock", "materialize", "check"]
+
+
 def test_result_counts_once(site: BuildsApplication) -> None:
     job = order_of(site, "check")
     body = {"job_id": job.job_id, "result": check_result()}

@@ -64,8 +64,11 @@ def _add_orders(routes: APIRouter, cells: CellService, queries: NodeQueries) -> 
         boot: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         node_id = call.principal.id
+        cells.note_boot(node_id, boot)
 
         def look() -> dict[str, Any] | None:
+            if cells.is_superseded(node_id, boot):
+                return {"jobs": [], "queries": []}
             jobs, asked = cells.take_orders(node_id, boot), queries.take(node_id)
             return {"jobs": jobs, "queries": asked} if jobs or asked else None
 

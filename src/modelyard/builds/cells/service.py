@@ -47,6 +47,7 @@ class CellService:
         self._clock = clock
         self.bell = bell
         self._sent_at: dict[str, datetime] = {}
+        self._boots: dict[str, str] = {}
         self._on_log: LogSink = lambda _uow, _subject, _lines: None
 
     def send_logs_to(self, sink: LogSink) -> None:
@@ -77,6 +78,15 @@ class CellService:
         with self._database.transaction() as uow:
             OrderStore(uow).end_all(subject_id, self._clock.now())
         self.bell.ring()
+
+    def note_boot(self, node_id: str, boot: str) -> None:
+        """The node's process `boot` has come to ask. Polls of an earlier one may still wait here, for a reader that was
+        killed: they must neither take orders nor call those of its successor lost."""
+        self._boots[node_id] = boot
+
+    def is_superseded(self, node_id: str, boot: str) -> bool:
+        """Whether a later process of the node has come since."""
+        return self._boots.get(node_id, boot) != boot
 
     def take_orders(self, node_id: str, boot: str) -> list[dict[str, Any]]:
         """Envelopes of the node's jobs that it has not begun. `boot` names the node's process: what an earlier one

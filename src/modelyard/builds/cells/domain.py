@@ -47,10 +47,11 @@ class Order:
     failure: dict[str, Any] | None = None
     seconds: float = 0.0
 
-    def is_overdue(self, now: datetime) -> bool:
-        """Whether its node should have answered by now."""
+    def is_overdue(self, now: datetime, up_since: datetime) -> bool:
+        """Whether its node should have answered by now. Time before `up_since`, in which nobody was here to ask or
+        tell, is not the node's."""
         since, limit_s = (self.issued_at, self.timeout_s + GRACE_S) if self.issued_at else (self.created_at, QUEUE_S)
-        return (now - since).total_seconds() > limit_s
+        return (now - max(since, up_since)).total_seconds() > limit_s
 
 
 @dataclass(frozen=True, slots=True)

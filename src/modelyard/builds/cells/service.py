@@ -48,6 +48,7 @@ class CellService:
         self.bell = bell
         self._sent_at: dict[str, datetime] = {}
         self._boots: dict[str, str] = {}
+        self._up_since = clock.now()
         self._on_log: LogSink = lambda _uow, _subject, _lines: None
 
     def send_logs_to(self, sink: LogSink) -> None:
@@ -188,7 +189,7 @@ class CellService:
                 raise RuntimeError(f"the cell job {order.id} is gone")
             if found.state not in ("queued", "issued"):
                 return found
-            if found.is_overdue(self._clock.now()):
+            if found.is_overdue(self._clock.now(), self._up_since):
                 with self._database.transaction() as uow:
                     OrderStore(uow).end(order.id, "lost", self._clock.now(), {})
                 continue

@@ -6,7 +6,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from tests.support.chaos import RECOVERY_S_MAX, STEPS, Site, Writer, find_role, list_processes, until
+from tests.support.chaos import RECOVERY_S_MAX, STEPS, Site, Writer, find_role, list_processes
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.kill_matrix, pytest.mark.timeout(600)]
 
@@ -23,7 +24,7 @@ def test_killed_process_predictions_writes_and_build_go_on(sound: Site, role: st
         wait_for_check()
         victims = sound.kill(role)  # of workers the one that answers, and the one that the check runs in
         build = sound.wait_build(number)
-        until(sound.answers, "predictions again")
+        until(sound.answers, "predictions again", RECOVERY_S_MAX)
         outcome, gap_s = finish()
         writer.stop()
     sound.check_one_version(model, build)
@@ -70,5 +71,5 @@ def test_up_killed_leaves_no_process_and_a_new_one_goes_on(sound: Site) -> None:
     sound.measured.append(f"kill -9 of up: started again in {took_s:.2f} s")
     build = sound.wait_build(number)
     sound.check_one_version("during-up", build)
-    until(sound.answers, "predictions again")
+    until(sound.answers, "predictions again", RECOVERY_S_MAX)
     writer.check_nothing_lost()

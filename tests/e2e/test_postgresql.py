@@ -11,7 +11,8 @@ from bench.installation import PROJECT, Installation
 from bench.installation import installation as temporary_installation
 from sqlalchemy.engine import make_url
 from tests.support.databases import new_postgresql_database
-from tests.support.installations import Released, until, write_small_model
+from tests.support.installations import Released, write_small_model
+from tests.support.waiting import until
 
 from modelyard.sdk.errors import NotFound
 

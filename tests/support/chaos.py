@@ -23,6 +23,7 @@ from typing import Any
 import httpx
 from bench.installation import PROJECT, Installation
 from bench.load import Outcome, Target, new_event_loop, open_loop
+from tests.support.waiting import until
 
 from modelyard.sdk.client import Client
 from modelyard.sdk.folders import read_folder
@@ -99,17 +100,6 @@ def find_role(home: Path, role: str) -> list[int]:
         is_worker = role == "worker"
         return [one.pid for one in running if one.pid in zygotes and (one.parent_pid in zygotes) == is_worker]
     return [one.pid for one in running if _ROLES[role].search(one.command)]
-
-
-def until(condition: Callable[[], Any], what: str, timeout_s: float = RECOVERY_S_MAX, pause_s: float = 0.02) -> Any:
-    """The first true value. Raises AssertionError after the time."""
-    ends = time.monotonic() + timeout_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < ends, f"{what}: not within {timeout_s:.0f} s"
-        time.sleep(pause_s)
 
 
 class Traffic:
@@ -269,7 +259,9 @@ class Site:
     def next_cell(self) -> Iterator[Callable[[], set[int]]]:
         """The function waits until a process has begun in a cell since the block began, and gives its pids."""
         before = set(find_role(self.home, "worker"))
-        yield lambda: set(until(lambda: set(find_role(self.home, "worker")) - before, "a cell's process"))
+        yield lambda: set(
+            until(lambda: set(find_role(self.home, "worker")) - before, "a cell's process", RECOVERY_S_MAX)
+        )
 
     # What must hold ---------------------------------------------------------------------------------------------
 
@@ -287,8 +279,8 @@ class Site:
 
     def check_recovered(self) -> None:
         """Ready, answering, and nothing half there."""
-        until(self.is_ready, "ready again", pause_s=0.1)
-        until(self.answers, "predictions again", pause_s=0.1)
+        until(self.is_ready, "ready again", RECOVERY_S_MAX, 0.1)
+        until(self.answers, "predictions again", RECOVERY_S_MAX, 0.1)
         self.check_consistent()
 
     def check_consistent(self) -> None:
@@ -387,7 +379,7 @@ def site(folder: Path) -> Iterator[Site]:
         assert built["state"] == "succeeded", built
         made.installation.release("steady", built["version"])
         made.token, _ = made.installation.caller_token("steady", CALLER)
-        until(made.answers, "the first prediction")
+        until(made.answers, "the first prediction", RECOVERY_S_MAX)
         yield made
     finally:
         for client in made.installation._clients.values():

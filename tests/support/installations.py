@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
 from bench.installation import PROJECT, Installation
 from bench.installation import installation as temporary_installation
 
-T = TypeVar("T")
 # Machines that test are busy; how fast things are is measured in bench/.
 PATIENT = "timeout_s = 30"
 
@@ -44,15 +42,6 @@ class Released:
         """POSTs JSON to the endpoint through Envoy, with the caller's token."""
         url = f"{self.installation.url}/v2/models/{self.endpoint}/{verb}"
         return httpx.post(url, json=body, **{"headers": self.headers, "timeout": 60, **options})
-
-
-def until(condition: Callable[[], T], what: str, timeout_s: float = 60.0) -> T:
-    """The condition's first true value."""
-    ends = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < ends, f"{what}: not within {timeout_s} s"
-        time.sleep(0.05)
-    return value
 
 
 MANIFEST = """[model]

@@ -22,10 +22,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from tests.support.waiting import until
 
 from modelyard.contracts.canonical import canonical_json, digest_bytes
 from modelyard.contracts.cell_job import CellJob
@@ -62,6 +63,7 @@ from modelyard.kernel.ids import new_id
 from modelyard.trust.attestations import sign
 from modelyard.trust.keys import KeyRing, NodeTrust, write_node_trust
 
+T = TypeVar("T")
 CALLER = "sa_caller"
 PROJECT, PROJECT_ID = "demo", "pj_demo"
 DOUBLER = """
@@ -74,15 +76,9 @@ class Model:
 """
 
 
-def wait_for(what: Callable[[], Any], timeout_s: float = 20.0, pause_s: float = 0.02) -> Any:
+def wait_for(what: Callable[[], T], timeout_s: float = 20.0, pause_s: float = 0.02) -> T:
     """The first true value of `what()`. Raises AssertionError after the time."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain"
-        time.sleep(pause_s)
+    return until(what, "what the node was to do", timeout_s, pause_s)
 
 
 class ControlPlanePeer:

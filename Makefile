@@ -9,6 +9,7 @@
 #   make check               formatting, lint, types, our own rules
 #   make bench               the measurements of bench/, written to docs/explanation/performance.md by hand
 #   make docs                generates docs/reference from the code
+#   make screenshots         takes the README's pictures of the console; needs Chromium
 #   make format | lock | clean
 
 SHELL := /bin/sh
@@ -28,10 +29,10 @@ BOOT_PYTHON = for p in $(PYTHON) python3 python3.14 python3.13 python3.12 python
 	if [ -z "$$p" ]; then echo "set-up: no Python >= 3.11 on the path. Next: install one, or make PYTHON=/path/to/python3.12 ..." >&2; exit 1; fi; \
 	$(if $(PYTHON),PYTHON="$(PYTHON)") "$$p" tools/setup.py
 
-.PHONY: help setup setup-run run test test-all check format bench docs lock clean
+.PHONY: help setup setup-run run test test-all check format bench docs screenshots lock clean
 
 help:
-	@sed -n '4,14s/^# \{0,1\}//p' Makefile
+	@sed -n '4,15s/^# \{0,1\}//p' Makefile
 
 setup-run:
 	@$(BOOT_PYTHON) run
@@ -65,6 +66,9 @@ bench:
 
 docs: setup
 	@$(PY) -m tools.docs
+
+screenshots: setup
+	@$(PY) -m tools.screenshots --port "$(PORT)"
 
 lock: setup
 	@$(PY) tools/lock.py $(ARGS)

@@ -57,7 +57,7 @@ class Console:
             "pairing_id": "pa_1", "token_id": "tk_1", "name": "author", "prediction_id": "pr_1",
         }  # fmt: skip
         routes = [route for router in self.pages for route in router.routes if isinstance(route, APIRoute)]
-        pages = [route.path for route in routes if method in route.methods and route.path.startswith("/ui")]
+        pages = [route.path for route in routes if method in (route.methods or ()) and route.path.startswith("/ui")]
         return [path.format_map(values) for path in pages]
 
 

@@ -174,7 +174,7 @@ def test_an_unforeseen_fault_is_a_page_without_its_detail(console: Console, monk
 
     monkeypatch.setattr(type(console.site.models), "list_models", fail)
     browser = console.browser("author")
-    browser._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+    browser._transport.raise_server_exceptions = False
     answer = browser.get("/ui/p/demo/models")
     assert answer.status_code == 500
     assert "secret detail" not in answer.text

@@ -69,9 +69,9 @@ class Call:
 
     @property
     def source(self) -> str:
-        """Where the call came from, for the audit trail: api, cli, sdk or page."""
+        """Where the call came from, for the audit trail: api, cli, sdk, page or node."""
         if not self.request.url.path.startswith("/api/"):
-            return "page"
+            return "node" if self.request.url.path.startswith("/node/") else "page"
         agent = self.request.headers.get("user-agent", "")
         return next((name for name in ("cli", "sdk") if agent.startswith(f"modelyard-{name}")), "api")
 

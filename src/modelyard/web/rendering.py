@@ -59,7 +59,9 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(asset=asset_url, project_navigation=PROJECT_NAVIGATION)
-        self._templates.globals.update(crumbs=(), notice=None, command="", here="", viewer=None, project="", sees_models=True)
+        self._templates.globals.update(
+            crumbs=(), notice=None, command="", here="", viewer=None, project="", sees_models=True
+        )
         self._templates.filters["ago"] = lambda moment: time_ago(moment, clock.now())
         self._templates.filters["bytes"] = readable_size
         self._templates.filters["short"] = shorten_digests

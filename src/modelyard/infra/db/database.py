@@ -10,20 +10,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 
-from modelyard.infra.db.errors import DatabaseFull
+from modelyard.infra.db.errors import find_full
 from modelyard.kernel.access import SYSTEM, Principal
 from modelyard.kernel.events import Event
-
-# Full; and, of input and output errors, that the index of the write-ahead log can't grow.
-_SQLITE_FULL = frozenset({13, 10 | 19 << 8})
-_POSTGRESQL_FULL = "53100"
 
 EventSink = Callable[["UnitOfWork", list[Event]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """`url`: `sqlite:////path/modelyard.db` or `postgresql://user@host/db`. `busy_timeout_s`: wait for SQLite's lock."""
+    """`url`: `sqlite:////path/modelyard.db` or `postgresql://user@host/db`. `busy_timeout_s`: of SQLite's lock."""
 
     url: str
     pool_size: int = 10
@@ -127,10 +123,9 @@ def _postgresql(url: URL, settings: DatabaseSettings) -> sa.Engine:
 
 def _tell_when_full(context: ExceptionContext) -> None:
     """A full disk is no fault of ours or the caller's, and passes: it gets a name and a hint."""
-    cause = context.original_exception
-    number, state = getattr(cause, "sqlite_errorcode", None), getattr(cause, "sqlstate", None)
-    if number in _SQLITE_FULL or state == _POSTGRESQL_FULL:
-        raise DatabaseFull(reason=str(cause).splitlines()[0][:200]) from cause
+    full = find_full(context.original_exception)
+    if full is not None:
+        raise full from context.original_exception
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -51,7 +51,8 @@ class BuildJob:
             for name in STEPS:
                 run.step(name, self._step(build_id, job_id, name))
         except JobFailed as failure:
-            self._fail(build_id, job_id, failure.error)
+            error = failure.error
+            self._jobs.until_written(lambda: self._fail(build_id, job_id, error))
             raise
 
     def _step(self, build_id: str, job_id: str, name: StepName) -> Callable[[], bool]:

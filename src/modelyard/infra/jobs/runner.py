@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelyard.infra.db.database import Database, UnitOfWork
+from modelyard.infra.db.errors import find_full
 from modelyard.infra.jobs import store
 from modelyard.infra.jobs.domain import Job, JobCancelled, JobFailed, JobInterrupted, error_of, is_transient
 from modelyard.kernel.clock import Clock
@@ -33,6 +34,7 @@ T = TypeVar("T")
 CHORES_AFTER_S = 600.0
 CHORES_LOOK_S = 1.0
 LAUNCH_AGAIN_S = 5.0
+WRITE_AGAIN_S = 1.0
 _ONE_PER_PROCESS = threading.Lock()
 
 
@@ -82,7 +84,8 @@ class JobRun:
             )
         except Exception as cause:
             # The last transient error, or DBOS's word that all tries were used up.
-            raise JobFailed(error_of(_last_of(cause))) from cause
+            last = _last_of(cause)
+            raise JobFailed(error_of(find_full(last) or last)) from cause
         if "error" in outcome:
             raise JobFailed(outcome["error"])
         answer: T = outcome["answer"]
@@ -215,6 +218,20 @@ class Jobs:
         if self._stopping.is_set():
             raise JobInterrupted
 
+    def until_written(self, write: Callable[[], None]) -> None:
+        """For how a job ends, which nobody would write later: repeats it for as long as the disk is full or the
+        database away. Raises JobInterrupted when the process ends first; the next start then takes the job up."""
+        while True:
+            try:
+                write()
+                return
+            except Exception as cause:
+                if not is_transient(cause):
+                    raise
+                log.warning("a job's end can't be written yet: %s", cause)
+            if self._stopping.wait(WRITE_AGAIN_S):
+                raise JobInterrupted
+
     def is_cancelled(self, job_id: str) -> bool:
         """Ours to keep: a workflow that DBOS cancels under a running step can't record how it ended."""
         with self._database.reading() as uow:
@@ -277,15 +294,16 @@ class Jobs:
         self._running.add(job_id)
         try:
             self._handlers[name](JobRun(job_id, subject_id, self))
-            self._end(job_id, "succeeded", None)
+            self.until_written(lambda: self._end(job_id, "succeeded", None))
         except JobCancelled:
-            self._end(job_id, "cancelled", None)
+            self.until_written(lambda: self._end(job_id, "cancelled", None))
         except Exception as cause:
             if self._stopping.is_set():
                 raise JobInterrupted from cause
             if not isinstance(cause, JobFailed):
                 log.exception("job %s (%s of %s) failed", job_id, name, subject_id)
-            self._end(job_id, "failed", error_of(cause))
+            error = error_of(cause)
+            self.until_written(lambda: self._end(job_id, "failed", error))
         finally:
             self._running.discard(job_id)
             self._nudge.set()

@@ -28,6 +28,10 @@ from modelyard.trust.keys import NodeTrust
 logger = logging.getLogger(__name__)
 RESULT_RETRY_MAX_S = 30.0
 RESULT_PATIENCE_S = 24 * 3600.0
+AWAY_RETRY_MAX_S = 5.0
+CONTROL_PLANE_PATIENCE_S = 24 * 3600.0
+
+Work = Callable[[CellJob, JobLog], Awaitable[dict[str, Any]]]
 
 
 class CellJobs:
@@ -45,7 +49,7 @@ class CellJobs:
         self._checks = checks
         self._slots = asyncio.Semaphore(jobs_max)
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._kinds: dict[str, Callable[[CellJob, JobLog], Awaitable[dict[str, Any]]]] = {
+        self._kinds: dict[str, Work] = {
             "lock": self._lock, "materialize": self._materialize, "check": self._checks.check,
         }  # fmt: skip
 
@@ -90,12 +94,26 @@ class CellJobs:
             work = self._kinds.get(job.kind)
             if work is None:
                 raise CellJobRefused(job_id=job.job_id, reason=f"this node knows no job of kind {job.kind!r}")
-            async with asyncio.timeout(job.timeout_s + 5.0):
-                return CellJobResult(job.job_id, result=await work(job, log))
+            return CellJobResult(job.job_id, result=await self._work_on(job, log, work))
         except TimeoutError:
             return _failed(job, UvTimeout(what=f"The {job.kind} step", timeout_s=job.timeout_s))
         except Exception as problem:  # noqa: BLE001  every job is answered, whatever became of it
             return _failed(job, problem)
+
+    async def _work_on(self, job: CellJob, log: JobLog, work: Work) -> dict[str, Any]:
+        """Begins again for as long as the control plane, which has the job's files, is away: that is no fault of the
+        model's, and its time does not count. Raises TimeoutError, and what the work raises."""
+        pause_s, deadline = 0.2, time.monotonic() + CONTROL_PLANE_PATIENCE_S
+        while True:
+            try:
+                async with asyncio.timeout(job.timeout_s + 5.0):
+                    return await work(job, log)
+            except ControlPlaneUnavailable as problem:
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("job %s waits: %s", job.job_id, problem)
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
+            pause_s = min(AWAY_RETRY_MAX_S, pause_s * 2)
 
     async def _lock(self, job: CellJob, log: JobLog) -> dict[str, Any]:
         inputs = job.inputs

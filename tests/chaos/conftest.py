@@ -1,4 +1,4 @@
-"""One installation for the whole set: what one test broke, the next one finds healed, or fails."""
+"""One installation for each file, never two at once: what one test broke, the next one finds healed, or fails."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from tests.support.chaos import Site, make_folder, site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running() -> Iterator[Site]:
     with site(make_folder()) as made:
         yield made

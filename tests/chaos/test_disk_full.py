@@ -52,8 +52,15 @@ class Ballast:
 
     def leave(self, free_bytes: int) -> None:
         found = os.statvfs(self._path.parent)
-        with self._path.open("ab") as file, suppress(OSError):
-            os.posix_fallocate(file.fileno(), file.tell(), max(1, found.f_bavail * found.f_frsize - free_bytes))
+        piece = wanted = max(0, found.f_bavail * found.f_frsize - free_bytes)
+        with self._path.open("ab") as file:
+            # All that is asked for or nothing: towards the end ever smaller pieces fit.
+            while wanted > 0 and piece >= 512:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, min(piece, wanted))
+                    wanted -= piece
+                except OSError:
+                    piece //= 2
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)

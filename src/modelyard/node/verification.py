@@ -155,6 +155,8 @@ def read_cell_job(envelope_json: Any, trust: NodeTrust, now: datetime) -> CellJo
 
 
 def _open(envelope_json: Any, what: str, trust: NodeTrust, read: Callable[[dict[str, Any]], Statement]) -> Statement:
+    if not envelope_json:
+        raise Refused(what=what, reason="there is no signed statement for it: nobody has approved it")
     try:
         envelope = Envelope.from_json(envelope_json)
         verify(envelope, IN_TOTO_PAYLOAD, trust.release_keys)

@@ -25,6 +25,21 @@ def test_job_is_taken_once_also_after_a_restart(tmp_path: Path) -> None:
     assert not JobLedger(tmp_path / "jobs.log", NOW).take("jo_1", to_rfc3339(NOW))
 
 
+def test_ledger_disk_full_takes_nothing_and_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.log"
+    ledger = JobLedger(path, NOW)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:5]))
+    with pytest.raises(OSError, match="No space"):
+        ledger.take("jo_1", to_rfc3339(NOW))
+    monkeypatch.setattr(os, "write", real)
+    assert path.read_bytes() == b""
+    assert ledger.take("jo_1", to_rfc3339(NOW))
+    assert not JobLedger(path, NOW).take("jo_1", to_rfc3339(NOW))
+
+
 def test_ledger_drops_old_jobs_and_reads_over_half_a_line(tmp_path: Path) -> None:
     path = tmp_path / "jobs.log"
     JobLedger(path, NOW).take("jo_1", to_rfc3339(NOW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import datetime, timedelta
@@ -33,13 +34,19 @@ class JobLedger:
         sync_folder(path.parent)
 
     def take(self, job_id: str, expires_at: str) -> bool:
-        """True exactly once for each id."""
+        """True exactly once for each id. Raises OSError when the disk is full; the job was not taken then."""
         if job_id in self._taken:
             return False
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        line, before = (json.dumps([job_id, expires_at]) + "\n").encode(), os.fstat(descriptor).st_size
         try:
-            os.write(descriptor, (json.dumps([job_id, expires_at]) + "\n").encode())
+            if os.write(descriptor, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
             os.fsync(descriptor)
+        except OSError:
+            # Half a line would swallow the next one.
+            os.ftruncate(descriptor, before)
+            raise
         finally:
             os.close(descriptor)
         self._taken[job_id] = expires_at

@@ -215,9 +215,10 @@ class Launcher:
             zygote.retired = True  # its death is reported by SIGCHLD, which ends this process too
 
     def _zygote_for(self, cell: CellSpec) -> Zygote:
-        for zygote in self._zygotes.values():
-            if zygote.can_serve(cell):
-                return zygote
+        fitting = [zygote for zygote in self._zygotes.values() if zygote.can_serve(cell)]
+        if fitting:
+            # The warmest that need not be waited for: a check job names no modules and still wants them.
+            return max(fitting, key=lambda zygote: (zygote.ready, len(zygote.cell.preload)))
         preload = set(cell.preload)
         for zygote in self._zygotes.values():
             if zygote.cell.zygote_key == cell.zygote_key:

@@ -134,7 +134,7 @@ def test_disk_full_during_a_build_it_ends_and_a_retry_succeeds(small: Site, ball
     ballast.remove()
     build = small.wait_build(number)
     if build["state"] != "succeeded":
-        small.measured.append(f"disk full during a build: {build['error']['code']}: {build['error']['detail']}")
+        print(f"disk full during a build: {build['error']['code']}: {build['error']['detail']}")
         assert {"disk", "space"} & set(build["error"]["detail"].lower().replace(".", " ").split()), build["error"]
         small.installation.client("author").builds.retry(number)
         build = small.wait_build(number)

@@ -1,6 +1,7 @@
 """The whole control plane in this process, wired as `python -m modelyard.server` wires it.
 
-A played node does its cell jobs and says that everything it is given is live; a played gateway answers every prediction.
+A played node does its cell jobs and says that everything it is given is live; a played gateway answers every
+prediction.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class SpeakingNode(PlayedNode):
 class _Prediction(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:  # noqa: N802 the name is http.server's
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
         body = b'{"predictions": []}'
         self.send_response(200)

@@ -21,7 +21,7 @@ Reader = Annotated[Call, require(Permission.BUILD_READ)]
 Runner = Annotated[Call, require(Permission.BUILD_RUN)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}, "application/json": {}}}
+    200: {"content": {"text/event-stream": {}, "application/json": {}}}
 }
 
 

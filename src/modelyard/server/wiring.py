@@ -105,7 +105,8 @@ def build_platform(settings: ServerSettings, clock: Clock | None = None) -> Plat
     platform.on_ready.append(jobs.hurry)
     platform.on_stop += [lookups.close, jobs.stop]
     platform.bells += [rooms.builds.cells.bell, rooms.deployment.changes.bell, rooms.deployment.release_changes]
-    platform.readiness["node"] = rooms.deployment.has_speaking_node
+    started_at = clock.now()
+    platform.readiness["node"] = lambda: rooms.deployment.has_speaking_node(started_at)
     # Whoever waits for readiness logs in next; at a first start nobody could yet.
     platform.readiness["administrator"] = _once(lambda: _has_users(rooms.identity, database))
     return platform

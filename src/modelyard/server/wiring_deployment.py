@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter
 
@@ -64,10 +65,10 @@ class Deployment:
             lineage_api.router(self.lineage),
         ]
 
-    def has_speaking_node(self) -> bool:
-        """For readiness."""
+    def has_speaking_node(self, since: datetime) -> bool:
+        """For readiness: what a node said before this process started may not be so any more."""
         with self.database.reading() as uow:
-            return bool(self.nodes.list_speaking(uow))
+            return bool(self.nodes.list_speaking(uow, since))
 
 
 def wire_deployment(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from modelyard.contracts.node_status import EndpointStatus, NodeStatus
@@ -49,9 +49,10 @@ class NodeReportService:
         access.check_installation()
         return NodeReportStore(uow).list_reports(page)
 
-    def list_speaking(self, uow: UnitOfWork) -> list[str]:
-        """Ids of the nodes that spoke lately, the last to speak first. Checks nothing: it shows nobody anything."""
-        earliest = self._clock.now() - SILENT_AFTER
+    def list_speaking(self, uow: UnitOfWork, since: datetime | None = None) -> list[str]:
+        """Ids of the nodes that spoke lately, and after `since`; the last to speak first. Checks nothing: it shows
+        nobody anything."""
+        earliest = max(self._clock.now() - SILENT_AFTER, since or datetime.min.replace(tzinfo=UTC))
         return [report.node_id for report in NodeReportStore(uow).all_reports() if report.at >= earliest]
 
 

@@ -36,7 +36,7 @@ def small(installation: Installation) -> Released:
     folder = write_small_model(installation.folder / "guarded", "guarded", factor=2)
     version = installation.push(folder)
     installation.release("guarded", version)
-    return Released(installation, folder, "guarded", version, installation.caller_token("guarded")[0])
+    return Released(installation, folder, "guarded", version, installation.caller_token("guarded")[0]).wait()
 
 
 def failure_of(author: Client, folder: Path) -> dict[str, Any]:

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
 from bench.installation import PROJECT, Installation
 from bench.installation import installation as temporary_installation
+from tests.support.waiting import until
 
 # Machines that test are busy; how fast things are is measured in bench/.
 PATIENT = "timeout_s = 30"
@@ -42,6 +43,11 @@ class Released:
         """POSTs JSON to the endpoint through Envoy, with the caller's token."""
         url = f"{self.installation.url}/v2/models/{self.endpoint}/{verb}"
         return httpx.post(url, json=body, **{"headers": self.headers, "timeout": 60, **options})
+
+    def wait(self) -> Self:
+        """Returns itself once the gateway knows the caller and the model is warm."""
+        until(lambda: self.ask("predict", self.row()).status_code == 200, f"{self.endpoint} answers")
+        return self
 
 
 MANIFEST = """[model]
@@ -90,7 +96,4 @@ def released(installation: Installation) -> Released:
     manifest.write_text(manifest.read_text().replace("timeout_s = 2", PATIENT))
     version = installation.push(folder)
     installation.release("tumour", version)
-    made = Released(installation, folder, "tumour", version, installation.caller_token("tumour")[0])
-    answer = made.ask("predict", made.row())
-    assert answer.status_code == 200, answer.text
-    return made
+    return Released(installation, folder, "tumour", version, installation.caller_token("tumour")[0]).wait()

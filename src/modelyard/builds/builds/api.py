@@ -20,9 +20,7 @@ Pusher = Annotated[Call, require(Permission.MODEL_PUSH)]
 Reader = Annotated[Call, require(Permission.BUILD_READ)]
 Runner = Annotated[Call, require(Permission.BUILD_RUN)]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}, "application/json": {}}}
-}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}, "application/json": {}}}}
 
 
 def router(builds: BuildService, database: Database, bell: Bell) -> APIRouter:

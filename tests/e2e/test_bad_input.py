@@ -194,7 +194,7 @@ def test_unknown_endpoint_version_alias_and_build_are_not_found(small: Released)
         author.builds.get_build(2**31 - 1)
 
 
-def test_token_expired_foreign_or_in_the_query_string_is_no_token(small: Released) -> None:
+def test_token_forged_or_in_the_query_string_is_no_token(small: Released) -> None:
     url = f"{small.installation.url}/v2/models/{small.endpoint}"
     for query in ("access_token", "token", "authorization", "jwt"):
         answer = httpx.get(url, params={query: small.token}, timeout=60)

@@ -23,4 +23,4 @@ class EndpointNotLive(PlatformError):
     kind = ErrorKind.NOT_READY
     code = "endpoints.not_live"
     message = "No version is live at {endpoint} yet."
-    hint = "Its releases: modelyard release --list. An approved one goes live within a second."
+    hint = "Its releases: modelyard releases. An approved one goes live within a second."

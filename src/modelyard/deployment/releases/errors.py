@@ -11,14 +11,14 @@ class ReleaseNotFound(PlatformError):
     kind = ErrorKind.NOT_FOUND
     code = "releases.not_found"
     message = "There is no release {number} that you may see."
-    hint = "List them: modelyard release --list."
+    hint = "List them: modelyard releases."
 
 
 class ReleasePending(PlatformError):
     kind = ErrorKind.CONFLICT
     code = "releases.pending_already"
     message = "Release {number} of the same version to {endpoint} waits for a decision already."
-    hint = "Have it decided, or withdraw it: modelyard release --withdraw {number}."
+    hint = "Have it decided, or withdraw it: modelyard releases withdraw {number}."
 
 
 class VersionLiveAlready(PlatformError):
@@ -32,7 +32,7 @@ class ReleaseNotPending(PlatformError):
     kind = ErrorKind.CONFLICT
     code = "releases.not_pending"
     message = "Release {number} can't be {verb}: it is {state}, expected pending."
-    hint = "Look at it: modelyard release {number}."
+    hint = "Look at it: modelyard releases show {number}."
 
 
 class ApproverIsAuthor(Denied):
@@ -88,7 +88,7 @@ class RollBackTargetNeverLive(PlatformError):
     kind = ErrorKind.CONFLICT
     code = "releases.target_never_live"
     message = "Release {number} can't be rolled back to: it never was live at {endpoint}, or could not start."
-    hint = "List what was: modelyard release --list --endpoint {endpoint}."
+    hint = "List what was: modelyard releases list."
 
 
 class RollBackTargetUncovered(PlatformError):

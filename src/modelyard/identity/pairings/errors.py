@@ -9,7 +9,7 @@ class PairingNotFound(PlatformError):
     kind = ErrorKind.NOT_FOUND
     code = "pairings.not_found"
     message = "There is no pairing {pairing_id!r} in {project}."
-    hint = "List them: modelyard pairings --project {project}."
+    hint = "List them: modelyard allow --list --project {project}."
 
 
 class PairingExists(PlatformError):

@@ -9,7 +9,6 @@ Wire rule: a predicate gains fields, never loses or renames one; a reader ignore
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -62,7 +61,7 @@ class Envelope:
                     Signature(str(s["keyid"]), base64.b64decode(s["sig"], validate=True)) for s in value["signatures"]
                 ),
             )
-        except (KeyError, TypeError, binascii.Error) as cause:
+        except (KeyError, TypeError, ValueError) as cause:
             raise MalformedEnvelope(f"not a DSSE envelope: {cause!r}") from cause
 
     def payload_json(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from modelyard.builds.builds.service import BuildService
-from modelyard.infra.http.call import Call, Paged, require
+from modelyard.infra.http.call import Call, Number, Paged, require
 from modelyard.kernel.access import Permission
 from modelyard.web.rendering import Pages, done
 
@@ -30,7 +30,7 @@ def router(pages: Pages, builds: BuildService) -> APIRouter:
         )  # fmt: skip
 
     @routes.get("/ui/builds/{number}")
-    def build_page(call: Reader, number: int) -> Response:
+    def build_page(call: Reader, number: Number) -> Response:
         view = call.read(lambda uow: builds.get_build(uow, call.access, number))
         events, _ = call.read(lambda uow: builds.read_events(uow, view.build, 0))
         lines = [str(event.data.get("line", "")) for event in events if event.kind == "log"]
@@ -42,12 +42,12 @@ def router(pages: Pages, builds: BuildService) -> APIRouter:
         )  # fmt: skip
 
     @routes.post("/ui/builds/{number}/cancel")
-    def cancel(call: Runner, number: int) -> Response:
+    def cancel(call: Runner, number: Number) -> Response:
         call.write(lambda uow: builds.cancel(uow, call.access, number), keyed=False)
         return done(f"/ui/builds/{number}", "Cancelled.")
 
     @routes.post("/ui/builds/{number}/retry")
-    def retry(call: Runner, number: int) -> Response:
+    def retry(call: Runner, number: Number) -> Response:
         call.write(lambda uow: builds.retry(uow, call.access, number), keyed=False)
         return done(f"/ui/builds/{number}", "Going on at the step that failed.")
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from modelyard.deployment.releases.domain import Release
 from modelyard.deployment.releases.evidence import evidence_digest
 from modelyard.deployment.releases.service import ReleaseService
-from modelyard.infra.http.call import Call, Paged, require
+from modelyard.infra.http.call import Call, Number, Paged, require
 from modelyard.kernel.access import Permission
 from modelyard.web.rendering import Pages, done
 
@@ -37,7 +37,7 @@ def router(pages: Pages, releases: ReleaseService) -> APIRouter:
         )  # fmt: skip
 
     @routes.get("/ui/releases/{number}")
-    def release_page(call: Annotated[Call, require(Permission.RELEASE_READ)], number: int) -> Response:
+    def release_page(call: Annotated[Call, require(Permission.RELEASE_READ)], number: Number) -> Response:
         release = call.read(lambda uow: releases.get(uow, call.access, number))
         evidence = call.read(lambda uow: releases.evidence_of(uow, release))
         return pages.show(
@@ -60,18 +60,18 @@ def router(pages: Pages, releases: ReleaseService) -> APIRouter:
 
     @routes.post("/ui/releases/{number}/approve")
     def approve(
-        call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: int, why: Why, seen: Short
+        call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: Number, why: Why, seen: Short
     ) -> Response:
         call.write(lambda uow: releases.approve(uow, call.access, number, why, seen), keyed=False)
         return done(f"/ui/releases/{number}", "Approved and signed.")
 
     @routes.post("/ui/releases/{number}/reject")
-    def reject(call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: int, why: Why) -> Response:
+    def reject(call: Annotated[Call, require(Permission.RELEASE_APPROVE)], number: Number, why: Why) -> Response:
         call.write(lambda uow: releases.reject(uow, call.access, number, why), keyed=False)
         return done(f"/ui/releases/{number}", "Rejected.")
 
     @routes.post("/ui/releases/{number}/withdraw")
-    def withdraw(call: Annotated[Call, require(Permission.RELEASE_REQUEST)], number: int) -> Response:
+    def withdraw(call: Annotated[Call, require(Permission.RELEASE_REQUEST)], number: Number) -> Response:
         call.write(lambda uow: releases.withdraw(uow, call.access, number), keyed=False)
         return done(f"/ui/releases/{number}", "Withdrawn.")
 

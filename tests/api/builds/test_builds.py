@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from tests.support.builds import FILES, MANIFEST, BuildsApplication, check_result, digest
 
 
@@ -190,6 +191,13 @@ def test_unreadable_metrics_fail_the_build_with_a_hint(site: BuildsApplication) 
     build = site.push({**FILES, "metrics.json": b'{"auc": "good"}'})
     assert (build["state"], build["error"]["code"]) == ("failed", "builds.metrics_unreadable")
     assert '{"auc": 0.99}' in build["error"]["hint"]
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"1e999"])
+def test_sample_with_a_number_that_is_none_fails_the_build(site: BuildsApplication, number: bytes) -> None:
+    """Kept, it would stop every desired state that names the version, and with it every revocation."""
+    build = site.push({**FILES, "row.json": b'[{"x": ' + number + b'}, {"x": 1.0}]'})
+    assert (build["state"], build["error"]["code"]) == ("failed", "builds.sample_unreadable")
 
 
 def test_nul_and_lone_surrogates_from_a_cell_or_client_break_nothing(site_on_both: BuildsApplication) -> None:

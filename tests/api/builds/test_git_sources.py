@@ -122,7 +122,10 @@ def test_without_git_the_error_says_so() -> None:
         pass
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "169.254.169.254", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:169.254.169.254]", "169.254.169.254", "0.0.0.0"],
+)
 def test_address_of_this_machine_is_refused(host: str) -> None:
     fetcher = GitFetcher(GitSettings())
     with pytest.raises(GitUrlRefused), fetcher.fetched(GitSource(f"https://{host}/x.git", "a" * 40)):

@@ -46,7 +46,8 @@ def test_audit_filters_and_pages(demo):
     first = demo.reviewer.get("/api/v1/audit", params={"limit": 2}).json()
     second = demo.reviewer.get("/api/v1/audit", params={"limit": 2, "cursor": first["next"]}).json()
     assert second["items"][0]["seq"] < first["items"][1]["seq"]
-    assert demo.reviewer.get("/api/v1/audit", params={"cursor": "bm9uZQ"}).status_code == 422
+    for forged in ("bm9uZQ", "WyJhYmMiXQ", "W10", "WzFlNDAwXQ", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5OTldCg"):
+        assert demo.reviewer.get("/api/v1/audit", params={"cursor": forged}).status_code == 422
 
 
 def test_audit_exports_are_complete_and_harmless_in_spreadsheets(demo):

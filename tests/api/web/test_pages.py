@@ -168,6 +168,13 @@ def test_a_page_that_is_not_there_says_so(shared_console: Console) -> None:
     assert "There is no page at this address." in answer.text
 
 
+@pytest.mark.parametrize("page", ["releases", "builds"])
+def test_a_number_beyond_every_database_is_an_error_page(shared_console: Console, page: str) -> None:
+    answer = shared_console.demo.author.get(f"/ui/{page}/99999999999999999999", headers={"accept": "text/html"})
+    assert answer.status_code == 422
+    assert "text/html" in answer.headers["content-type"]
+
+
 def test_an_unforeseen_fault_is_a_page_without_its_detail(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ValueError("secret detail")

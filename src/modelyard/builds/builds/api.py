@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 
 from modelyard.builds.builds.schemas import BuildBody, BuildList, BuildSummaryBody, EventBody, EventList, NewBuild
 from modelyard.builds.builds.service import BuildService
 from modelyard.infra.db.database import Database, UnitOfWork
-from modelyard.infra.http.call import Call, Paged, require
+from modelyard.infra.http.call import Call, Number, Paged, require
 from modelyard.infra.http.sse import Frame, event_stream
 from modelyard.infra.http.waiting import Bell
 from modelyard.kernel.access import Permission
@@ -19,7 +19,6 @@ from modelyard.kernel.clock import to_rfc3339
 Pusher = Annotated[Call, require(Permission.MODEL_PUSH)]
 Reader = Annotated[Call, require(Permission.BUILD_READ)]
 Runner = Annotated[Call, require(Permission.BUILD_RUN)]
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 _STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}, "application/json": {}}}}
 
 

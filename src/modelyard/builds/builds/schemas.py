@@ -49,7 +49,7 @@ class UploadSource(_Strict):
     @field_validator("client")
     @classmethod
     def _is_small(cls, value: dict[str, Any]) -> dict[str, Any]:
-        if len(json.dumps(value)) > CLIENT_CHARS_MAX:
+        if len(json.dumps(value, allow_nan=False)) > CLIENT_CHARS_MAX:
             raise ValueError(f"more than {CLIENT_CHARS_MAX} characters")
         return value
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,6 +33,7 @@ from modelyard.builds.sources.domain import (
 )
 from modelyard.builds.sources.errors import FileAbsent, SourceTooLarge
 from modelyard.builds.sources.git import GitFetcher
+from modelyard.contracts.canonical import strict_json
 from modelyard.contracts.manifest import FILENAME, Example, Manifest, parse
 from modelyard.contracts.version_document import (
     Entry,
@@ -310,9 +310,9 @@ class BuildSteps:
 
     def _json(self, context: StepContext, file: SourceFile) -> Any:
         try:
-            value = json.loads(self._read(context, file))
+            value = strict_json(self._read(context, file))
             read_rows(value)
-        except (ValueError, RecursionError) as cause:
+        except ValueError as cause:
             raise SampleUnreadable(path=file.path, reason=str(cause)[:300]) from cause
         return value
 

@@ -10,7 +10,7 @@ from typing import Any
 from modelyard.builds.cells.domain import GRACE_S, ISSUES_MAX, REPEAT_S, Ask, Order
 from modelyard.builds.cells.errors import CellJobFailed, NodeAbsent, NodeLost, OrderNotFound, ResultInvalid
 from modelyard.builds.cells.store import OrderStore
-from modelyard.contracts.canonical import canonical_json
+from modelyard.contracts.canonical import canonical_json, strict_json
 from modelyard.contracts.cell_job import LOG_LINE_BYTES_MAX, CellJob, CellJobResult
 from modelyard.contracts.statements import CELL_JOB_PAYLOAD
 from modelyard.identity.nodes.service import NodeEnrolmentService
@@ -270,13 +270,7 @@ def _small(details: Any) -> dict[str, Any]:
 
 
 def _strict_json(body: bytes) -> dict[str, Any]:
-    def refuse(name: str) -> Any:
-        raise ValueError(f"{name} is no number")
-
-    try:
-        value = json.loads(body, parse_constant=refuse)
-    except RecursionError as cause:
-        raise ValueError("it is nested too deeply") from cause
+    value = strict_json(body)
     if not isinstance(value, dict):
         raise Invalid(field="body", got=type(value).__name__, expected="an object")
     answer: dict[str, Any] = storable(value)

@@ -203,7 +203,10 @@ class _Repository:
             "GIT_ASKPASS": "/bin/false",
             "GIT_ALLOW_PROTOCOL": protocols,
             "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes",
+            # ssh takes its home from the password file, whatever HOME says: without this the keys and configuration of
+            # whoever runs us would fetch what the author may not.
+            "GIT_SSH_COMMAND": "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o IdentityAgent=none "
+            "-o IdentitiesOnly=yes -o IdentityFile=/dev/null -o UserKnownHostsFile=/dev/null",
         }
 
 
@@ -216,5 +219,6 @@ def _check_host(url: str) -> None:
         raise GitUrlRefused(url=url[:200], reason="its host name does not resolve") from cause
     for text in found:
         address = ipaddress.ip_address(text.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address  # `::ffff:127.0.0.1` is this machine too
         if address.is_loopback or address.is_link_local or address.is_unspecified or address.is_multicast:
             raise GitUrlRefused(url=url[:200], reason="it leads to this machine or a link-local address")

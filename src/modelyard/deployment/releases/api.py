@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 
 from modelyard.deployment.releases.schemas import (
@@ -18,14 +18,13 @@ from modelyard.deployment.releases.schemas import (
 )
 from modelyard.deployment.releases.service import ReleaseService
 from modelyard.infra.db import UnitOfWork
-from modelyard.infra.http.call import Call, Paged, require
+from modelyard.infra.http.call import Call, Number, Paged, require
 from modelyard.infra.http.waiting import Bell, wait_for_news
 from modelyard.kernel.access import Permission
 
 WAIT_S_MAX = 60.0
 # Another process of the control plane may have made the change, so the bell alone is not waited for.
 LOOK_EVERY_S = 0.5
-Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 def router(releases: ReleaseService, changes: Bell) -> APIRouter:

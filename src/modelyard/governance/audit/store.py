@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
 from modelyard.governance.audit.domain import GENESIS_HASH, AuditFilter, AuditRecord
 from modelyard.governance.audit.tables import audit_events, audit_head
 from modelyard.infra.db import UnitOfWork
+from modelyard.kernel.errors import Invalid
 from modelyard.kernel.paging import Page, PageRequest, page_of
 
 HEAD_ID = 1
@@ -52,9 +54,15 @@ def list_records(
     """Newest first. `projects` are the ids to show records of; None means all, with those of no project."""
     query = _matching(projects, wanted).order_by(audit_events.c.seq.desc()).limit(page.limit + 1)
     if page.after is not None:
-        query = query.where(audit_events.c.seq < int(page.after[0]))
+        query = query.where(audit_events.c.seq < _seq(page.after))
     rows = [_record(row) for row in uow.connection.execute(query)]
     return page_of(rows, page, lambda record: (record.seq,))
+
+
+def _seq(after: tuple[Any, ...]) -> int:
+    if len(after) != 1 or type(after[0]) is not int or not 0 <= after[0] < 2**63:
+        raise Invalid(field="cursor", got="the cursor of another list", expected="the `next` of an earlier page")
+    return int(after[0])
 
 
 def read_batch_after(

@@ -104,8 +104,9 @@ class UserService:
         access.check_installation()
         user = self.get(uow, name)
         UserStore(uow).set_password(user.id, password.encoded, is_one_time=True)
-        self._tokens.revoke_all_of(uow, user.id, kind="session")
-        uow.record(Event("identity.user.password_reset", f"user:{name}", user.id))
+        # Whoever needs a reset may have lost more than a password: API tokens made meanwhile end with it.
+        ended = self._tokens.revoke_all_of(uow, user.id)
+        uow.record(Event("identity.user.password_reset", f"user:{name}", user.id, details={"tokens_revoked": ended}))
         return self.get(uow, name)
 
     def change_password(self, uow: UnitOfWork, user: User, password: PreparedPassword, *, keep_session: str) -> None:

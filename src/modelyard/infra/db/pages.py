@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from modelyard.infra.db.storable import storable
 from modelyard.kernel.errors import Invalid
 from modelyard.kernel.paging import Page, PageRequest, make_cursor
 
@@ -26,8 +27,7 @@ def read_page(
     the query selects. `make` turns a row into an item. Raises Invalid for a cursor of another list."""
     if page.after is not None:
         fits = len(page.after) == len(keys) and all(
-            type(value) is (int if isinstance(key.type, sa.Integer) else str)
-            for key, value in zip(keys, page.after, strict=True)
+            _fits(value, key) for key, value in zip(keys, page.after, strict=True)
         )
         if not fits:
             raise Invalid(field="cursor", got="the cursor of another list", expected="the `next` of an earlier page")
@@ -42,3 +42,10 @@ def read_page(
     more = len(rows) > page.limit
     cursor = make_cursor(tuple(shown[-1]._mapping[key] for key in keys)) if more else None
     return Page(tuple(make(row) for row in shown), cursor)
+
+
+def _fits(value: Any, key: sa.ColumnElement[Any]) -> bool:
+    """Whether a database can compare it with the column: a forged cursor may hold anything."""
+    if isinstance(key.type, sa.Integer):
+        return type(value) is int and -(2**63) <= value < 2**63
+    return type(value) is str and storable(value) == value

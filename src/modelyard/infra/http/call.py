@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, TypeVar
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 
@@ -168,3 +168,5 @@ def page_request(
 
 
 Paged = Annotated[PageRequest, Depends(page_request)]
+# The human number of a build or release, in a path; every database holds it.
+Number = Annotated[int, Path(ge=1, le=2**31 - 1)]

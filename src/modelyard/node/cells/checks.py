@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from modelyard.contracts.canonical import strict_json
 from modelyard.contracts.cell_job import RESULT_BYTES_MAX, CellJob, CellJobFailure
 from modelyard.contracts.version_document import EnvironmentRef, FileEntry
 from modelyard.kernel.errors import ErrorKind, PlatformError
@@ -198,8 +199,10 @@ def read_result(path: Path) -> dict[str, Any]:
     if len(content) > RESULT_BYTES_MAX:
         raise ResultInvalid(reason=f"it has more than {RESULT_BYTES_MAX} bytes")
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError) as problem:
+        # Lone surrogates, such as a test that prints broken text leaves, become question marks: they have no UTF-8.
+        text = json.dumps(strict_json(content), ensure_ascii=False).encode("utf-8", "replace")
+        value = json.loads(text)
+    except ValueError as problem:
         raise ResultInvalid(reason=f"it is no JSON: {problem}") from problem
     if not isinstance(value, dict):
         raise ResultInvalid(reason=f"it is {type(value).__name__}, expected an object")

@@ -54,3 +54,11 @@ def test_long_diff_is_cut_and_says_so() -> None:
 @pytest.mark.parametrize(("content", "text"), [(b"caf\xc3\xa9", "café"), (b"\xff\xfe", None), (b"a\0b", None)])
 def test_as_text_takes_utf8_only(content: bytes, text: str | None) -> None:
     assert as_text(content) == text
+
+
+@pytest.mark.parametrize(("lines", "left"), [(5000, 4000), (10, 0)])
+def test_file_that_would_take_long_to_compare_is_named_and_not_compared(lines: int, left: int) -> None:
+    texts = ("a\nb\n" * lines, "b\na\n" * lines)
+    change, taken = diff_file((file("m", "a"), file("m", "b")), texts, left)
+    assert (change.diff, taken) == ("", 0)
+    assert "too long to compare" in change.note

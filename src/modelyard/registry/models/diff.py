@@ -10,6 +10,9 @@ from typing import Any, Literal
 from modelyard.registry.models.domain import Version, VersionFile
 
 DIFF_LINES_MAX = 4000
+# Comparing is quadratic in the worst case, and a release is decided while others wait to write: a file with more lines
+# is named, not compared.
+COMPARED_LINES_MAX = 2000
 TEXT_BYTES_MAX = 256 * 1024
 _LOWER = ("loss", "error", "mae", "mse", "rmse", "mape", "brier", "latency", "ece", "perplexity", "fpr", "fnr")
 _HIGHER = (
@@ -109,6 +112,8 @@ def diff_file(
     old, new = ("" if before is None else contents[0]), ("" if after is None else contents[1])
     if old is None or new is None:
         return FileChange(path, change, *digests, note="binary, or too long to show"), 0
+    if lines_left <= 0 or max(old.count("\n"), new.count("\n")) > COMPARED_LINES_MAX:
+        return FileChange(path, change, *digests, note="too long to compare here; both can be downloaded"), 0
     lines = list(difflib.unified_diff(old.splitlines(), new.splitlines(), f"a/{path}", f"b/{path}", lineterm="", n=3))
     if len(lines) > lines_left:
         lines, note = lines[:lines_left], "cut short: too many changed lines"

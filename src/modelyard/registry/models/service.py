@@ -124,7 +124,8 @@ class ModelService:
         """For callers that hold both versions, such as a release against the live one."""
         left, changes = DIFF_LINES_MAX, []
         for pair in changed_files(self.list_files(uow, a), self.list_files(uow, b)):
-            change, lines = diff_file(pair, (self._text_of(a, pair[0]), self._text_of(b, pair[1])), left)
+            texts = (self._text_of(a, pair[0]), self._text_of(b, pair[1])) if left > 0 else ("", "")
+            change, lines = diff_file(pair, texts, left)
             left -= lines
             changes.append(change)
         return replace(diff_facts(a, b), files=tuple[FileChange, ...](changes))

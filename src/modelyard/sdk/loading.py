@@ -70,11 +70,13 @@ def _load_skops(path: Path, trust_code: bool) -> Any:
 def _load_entry_point(entry_point: str, directory: Path) -> Any:
     module_name, _, attribute = entry_point.partition(":")
     sys.path.insert(0, str(directory))
-    before = sys.modules.pop(module_name, None)  # a module of the same name, from another version or the notebook
+    # A module of the same name, from another version or the notebook, is neither used nor replaced by ours.
+    before = sys.modules.pop(module_name, None)
     try:
         target = getattr(importlib.import_module(module_name), attribute)
     finally:
         sys.path.remove(str(directory))
+        sys.modules.pop(module_name, None)
         if before is not None:
             sys.modules[module_name] = before
     instance = target() if isinstance(target, type) else target

@@ -13,6 +13,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def measure_changes(live: LiveGateway, view: GatewayView) -> dict[str, list[floa
     return times
 
 
-def main(counts: list[int]) -> None:
+def main(counts: Sequence[int] = (100, 1000)) -> None:
     for count in counts:
         live = open_gateway()
         try:
@@ -102,4 +103,4 @@ def main(counts: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main([int(argument) for argument in sys.argv[1:]] or [100, 1000])
+    main([int(argument) for argument in sys.argv[1:]] or (100, 1000))

@@ -20,7 +20,7 @@ dependencies = [
 [[package]]
 name = "httpx"
 version = "0.28.1"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 dependencies = [{ name = "idna" }]
 [package.optional-dependencies]
 http2 = [{ name = "h2" }]

@@ -1,8 +1,8 @@
 """The schema of the first release: every table of every room.
 
 A migration is history: it is never edited once released, and imports nothing that may change but the shared column
-types and the triggers that keep the audit trail append-only; a later change of those is a migration of its own, with the
-old text moved here.
+types and the triggers that keep the audit trail append-only; a later change of those is a migration of its own, with
+the old text moved here.
 """
 
 from __future__ import annotations
